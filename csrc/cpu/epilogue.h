@@ -1,0 +1,66 @@
+// What follows a convolution's sum, once for every kernel: the activation, then the residual.
+#pragma once
+
+#include "kernels.h"
+#include "simd.h"
+
+namespace esr {
+namespace ESR_ISA {
+
+// Gaussian error linear unit x * Phi(x). erfc(z) = exp(-z P(z)) with P fitted to
+// -log(erfc(z)) / z on [0, 4.5]; beyond, P keeps its last value and the result is below 1e-9.
+ESR_INLINE Vec gelu(Vec x) {
+  const Vec z = 0.70710678118654752f * max_keep_nan(x, -x);
+  const Vec u = min_keep_nan(splat(4.5f), z);
+  Vec p = splat(-5.414030626e-08f);
+  p = fma(p, u, splat(1.538087605e-06f));
+  p = fma(p, u, splat(-1.926936465e-05f));
+  p = fma(p, u, splat(0.0001387008386f));
+  p = fma(p, u, splat(-0.0006133021501f));
+  p = fma(p, u, splat(0.001499649581f));
+  p = fma(p, u, splat(0.0001584713061f));
+  p = fma(p, u, splat(-0.01944755713f));
+  p = fma(p, u, splat(0.1029158439f));
+  p = fma(p, u, splat(0.6365904797f));
+  p = fma(p, u, splat(1.128380928f));
+  const Vec tail = .5f * exp_below_87(-z * p);  // Phi(-|x|), not quite 0 where it should be
+  return x < 0.f ? max_keep_nan(splat(-14.f), x) * tail : x - x * tail;
+}
+
+// Below -87 the true value is 0 in float; held at -87 e^-87.
+ESR_INLINE Vec silu(Vec x) {
+  x = max_keep_nan(splat(-87.f), x);
+  return x * sigmoid_above_minus_87(x);
+}
+
+template <Act kAct>
+ESR_INLINE Vec activate(Vec y, float slope) {
+  if constexpr (kAct == Act::relu) return max_keep_nan(splat(0.f), y);
+  if constexpr (kAct == Act::lrelu) return y < 0.f ? slope * y : y;
+  if constexpr (kAct == Act::silu) return silu(y);
+  if constexpr (kAct == Act::gelu) return gelu(y);
+  return y;
+}
+
+template <Act kAct>
+ESR_INLINE Vec epilogue(Vec y, float slope, const float* residual) {
+  if constexpr (kAct == Act::spab) return (y + load(residual)) * (sigmoid(y) - .5f);
+  y = activate<kAct>(y, slope);
+  return residual ? y + load(residual) : y;
+}
+
+// Runs body.operator()<act>() for the activation known at run time.
+template <class Body>
+ESR_INLINE void with_act(Act act, Body&& body) {
+  switch (act) {
+    case Act::none: return body.template operator()<Act::none>();
+    case Act::relu: return body.template operator()<Act::relu>();
+    case Act::lrelu: return body.template operator()<Act::lrelu>();
+    case Act::silu: return body.template operator()<Act::silu>();
+    case Act::gelu: return body.template operator()<Act::gelu>();
+    case Act::spab: return body.template operator()<Act::spab>();
+  }
+}
+
+}  // namespace ESR_ISA
+}  // namespace esr

@@ -1,0 +1,389 @@
+#include "program.h"
+
+#include <algorithm>
+
+#include "thread_pool.h"
+
+namespace esr {
+
+// A chain of more convolutions reuses more from cache, but its threads repeat more rows.
+constexpr int kMaxLag = 3;
+
+PackedConv::PackedConv(const ConvSpec& s, int group)
+    : weight(s.kernel == 3 ? pack_winograd(s.weight, s.out_channels, s.in_channels, group)
+                           : pack_pointwise(s.weight, s.out_channels, s.in_channels, group)),
+      bias(pack_bias(s.bias, s.out_channels, group)),
+      view{s.in_channels, s.out_channels, weight.data(), bias.data(), s.act, s.slope} {}
+
+int Program::add_value(int channels) {
+  values_.push_back(Value{channels});
+  return int(values_.size()) - 1;
+}
+
+int Program::add_step(Step step, int channels) {
+  step.result = channels ? add_value(channels) : -1;
+  steps_.push_back(std::move(step));
+  return steps_.back().result;
+}
+
+int Program::input(int channels, const double* shift) {
+  Step step{StepKind::pack};
+  step.picture = inputs_++;
+  step.shift = pack_bias(shift, channels, 1);
+  return add_step(std::move(step), channels);
+}
+
+int Program::conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
+  Step step{spec.kernel == 3 ? StepKind::conv3x3 : StepKind::conv1x1};
+  step.sources = sources;
+  step.residual = residual;
+  step.conv = std::make_unique<PackedConv>(spec, kernels_.group);
+  return add_step(std::move(step), spec.out_channels);
+}
+
+static Buffer to_float(const double* values, size_t count) {
+  Buffer buffer(count);
+  for (size_t i = 0; values && i < count; ++i) buffer.data()[i] = float(values[i]);
+  return buffer;
+}
+
+int Program::esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
+                 const ConvSpec& conv3, const ConvSpec& conv4) {
+  const int a = conv({q}, conv1, -1);
+  const int esa = int(esas_.size());
+  esas_.push_back(Esa{conv1.out_channels});
+  const auto map_step = [&](StepKind kind, const ConvSpec* spec) {
+    Step step{kind};
+    step.esa = esa;
+    if (kind == StepKind::esa_conv) step.sources = {a};
+    if (spec) {
+      step.weight = to_float(spec->weight, size_t(spec->out_channels) * spec->in_channels * 9);
+      step.bias = to_float(spec->bias, spec->out_channels);
+    }
+    add_step(std::move(step), 0);
+  };
+  map_step(StepKind::esa_conv, &conv2);
+  map_step(StepKind::esa_pool, nullptr);
+  map_step(StepKind::esa_map, &conv3);
+  Step gate{StepKind::esa_gate};
+  gate.esa = esa;
+  gate.sources = {q, a};
+  gate.conv = std::make_unique<PackedConv>(conv_f, kernels_.group);
+  gate.conv4 = std::make_unique<PackedConv>(conv4, kernels_.group);
+  return add_step(std::move(gate), channels(q));
+}
+
+void Program::output(int value, int factor, int skip) {
+  Step step{StepKind::shuffle};
+  step.sources = {value};
+  step.residual = skip;
+  step.factor = factor;
+  step.picture = outputs_++;
+  add_step(std::move(step), 0);
+}
+
+namespace {
+
+bool is_map_step(const Step& s) {
+  return s.kind == StepKind::esa_conv || s.kind == StepKind::esa_pool ||
+         s.kind == StepKind::esa_map;
+}
+
+template <class Visit>
+void for_each_read(const Step& step, Visit&& visit) {  // visit(value, rows needed around)
+  for (int source : step.sources) visit(source, step.kind == StepKind::conv3x3 ? 1 : 0);
+  if (step.residual >= 0) visit(step.residual, 0);
+}
+
+}  // namespace
+
+void Program::plan() {
+  plan_stages();
+  timing_.assign(steps_.size(), Timing{});
+  for (const Stage& stage : stages_) plan_timing(stage);
+  for (Stage& stage : stages_)
+    for (int s : stage.steps) stage.last_lag = std::max(stage.last_lag, timing_[s].lag);
+  plan_buffers();
+  planned_ = true;
+}
+
+// Greedy: a step joins the chain unless its lag grows too long; maps stand alone.
+void Program::plan_stages() {
+  std::vector<int> lag_of_value(values_.size(), 0);
+  bool closed = true;
+  for (int s = 0; s < int(steps_.size()); ++s) {
+    const Step& step = steps_[s];
+    int lag = 0;
+    for_each_read(step, [&](int value, int around) {
+      if (values_[value].first_stage == int(stages_.size()) - 1 && !closed)
+        lag = std::max(lag, lag_of_value[value] + around);
+    });
+    if (closed || is_map_step(step) || lag > kMaxLag) {
+      stages_.push_back(Stage{});
+      lag = 0;
+    }
+    closed = is_map_step(step);
+    const int stage = int(stages_.size()) - 1;
+    stages_.back().steps.push_back(s);
+    for_each_read(step, [&](int value, int) { values_[value].last_stage = stage; });
+    if (step.result >= 0) {
+      values_[step.result].first_stage = values_[step.result].last_stage = stage;
+      lag_of_value[step.result] = lag;
+    }
+  }
+}
+
+void Program::plan_timing(const Stage& stage) {
+  std::vector<int> maker(values_.size(), -1);  // in this stage
+  for (int s : stage.steps) {
+    for_each_read(steps_[s], [&](int value, int around) {
+      if (maker[value] >= 0)
+        timing_[s].lag = std::max(timing_[s].lag, timing_[maker[value]].lag + around);
+    });
+    if (steps_[s].result >= 0) maker[steps_[s].result] = s;
+  }
+  for (auto s = stage.steps.rbegin(); s != stage.steps.rend(); ++s) {
+    for_each_read(steps_[*s], [&](int value, int around) {
+      if (maker[value] < 0) return;
+      Timing& made = timing_[maker[value]];
+      made.need = std::max(made.need, timing_[*s].need + around);
+      Value& v = values_[value];
+      v.halo_rows = std::max(v.halo_rows, made.need);
+      v.ring_rows = std::max(v.ring_rows, timing_[*s].lag - made.lag + 1 + around);
+    });
+  }
+}
+
+// Values that a later stage reads get a whole buffer. One that was read for the last time in an
+// earlier stage gives its buffer on; not in the same stage, where another thread may still read it.
+// Buffers keep their channel count, for their guards to stay zero.
+void Program::plan_buffers() {
+  std::vector<int> free_after;  // stage whose end frees the buffer
+  for (int stage = 0; stage < int(stages_.size()); ++stage) {
+    for (int s : stages_[stage].steps) {
+      const int result = steps_[s].result;
+      if (result < 0 || values_[result].last_stage == stage) continue;
+      Value& value = values_[result];
+      for (int b = 0; b < int(free_after.size()) && value.buffer < 0; ++b)
+        if (free_after[b] < stage && buffer_channels_[b] == value.channels) value.buffer = b;
+      if (value.buffer < 0) {
+        value.buffer = int(free_after.size());
+        free_after.push_back(0);
+        buffer_channels_.push_back(value.channels);
+      }
+      free_after[value.buffer] = value.last_stage;
+    }
+  }
+}
+
+void Program::prepare(const Geometry& g, int threads) {
+  if (geometry_ && geometry_->height == g.height && geometry_->width == g.width &&
+      threads_ == threads)
+    return;
+  geometry_.reset();  // stays empty if memory runs out below
+  buffers_.clear();
+  thread_memory_.clear();
+  scratch_.clear();
+  esa_maps_.clear();
+  for (int channels : buffer_channels_)
+    buffers_.emplace_back(g.row_stride(channels) * g.tile_rows * kTile);
+  size_t memory = 0;
+  int most = 1;
+  for (Value& v : values_) {
+    const int tile_rows = v.buffer < 0 ? v.ring_rows : 2 * v.halo_rows;
+    v.offset = memory;
+    memory += g.row_stride(v.channels) * tile_rows * kTile;
+    most = std::max(most, v.channels);
+  }
+  int depth = most;
+  for (const Step& step : steps_)
+    if (step.conv) depth = std::max(depth, step.conv->view.in_channels);
+  const size_t map_floats = size_t(most) * (kTile * g.lanes + g.width / 6 + 2 * g.lanes);
+  for (int t = 0; t < threads; ++t) {
+    thread_memory_.emplace_back(memory);
+    scratch_.emplace_back(std::max(kernels_.scratch_floats(depth), map_floats));
+  }
+  zero_row_ = Buffer(g.row_stride(most));
+  for (const Esa& esa : esas_) {
+    EsaMaps m;
+    m.conv_height = (g.height - 3) / 2 + 1;
+    m.conv_width = (g.width - 3) / 2 + 1;
+    m.pool_height = (m.conv_height - 7) / 3 + 1;
+    m.pool_width = (m.conv_width - 7) / 3 + 1;
+    m.conv_row = size_t(g.blocks) * 2 * g.lanes;
+    m.pool_row = m.pool_width + 2 + 2 * g.lanes;
+    m.conv = Buffer(esa.channels * m.conv_row * m.conv_height);
+    m.pool = Buffer(esa.channels * m.pool_row * (m.pool_height + 2));
+    m.map = Buffer(esa.channels * m.pool_row * m.pool_height);
+    esa_maps_.push_back(std::move(m));
+  }
+  threads_ = threads;
+  geometry_ = std::make_unique<Geometry>(g);
+}
+
+MapView<float> Program::EsaMaps::conv_view() const {
+  return {conv.data(), conv_row * conv_height, conv_row};
+}
+MapView<float> Program::EsaMaps::pool_view() const {
+  return {pool.data() + pool_row + 1, pool_row * (pool_height + 2), pool_row};
+}
+MapView<float> Program::EsaMaps::map_view() const {
+  return {map.data(), pool_row * pool_height, pool_row};
+}
+
+struct Program::Band {
+  const std::vector<Picture>& inputs;
+  const std::vector<Picture>& outputs;
+  int image, thread, first, last;  // tile rows
+  int stage = 0;
+};
+
+// A stage's own rows go to the whole buffer, rows of the neighbours' bands to the thread's halo:
+// nobody writes what another thread reads or writes.
+float* Program::row(int value, const Band& band, int y) const {
+  if (y < 0 || y >= geometry_->height) return zero_row_.data();
+  const Value& v = values_[value];
+  const size_t stride = geometry_->row_stride(v.channels);
+  float* own = thread_memory_[band.thread].data() + v.offset;
+  const int tile_row = y / kTile, inside = y % kTile;
+  if (v.buffer < 0) return own + size_t(tile_row % v.ring_rows * kTile + inside) * stride;
+  float* whole = buffers_[v.buffer].data() + y * stride;
+  if (v.first_stage != band.stage || (tile_row >= band.first && tile_row < band.last)) return whole;
+  const int slot = tile_row < band.first ? tile_row - (band.first - v.halo_rows)
+                                         : v.halo_rows + tile_row - band.last;
+  return own + size_t(slot * kTile + inside) * stride;
+}
+
+SourceRows Program::source_rows(int value, const Band& band, int first_row, int count) const {
+  SourceRows rows{};
+  rows.channels = values_[value].channels;
+  for (int i = 0; i < count; ++i) rows.row[i] = row(value, band, first_row + i);
+  return rows;
+}
+
+// Rows below the picture are never written: a step stops after `rows` of them.
+void Program::out_rows(int value, const Band& band, int tile_row, float** rows) const {
+  for (int i = 0; i < kTile; ++i) {
+    const int y = tile_row * kTile + i;
+    rows[i] = y < geometry_->height ? row(value, band, y) : nullptr;
+  }
+}
+
+void Program::run_conv(const Step& step, const Band& band, int tile_row) const {
+  const bool wide = step.kind == StepKind::conv3x3;
+  const int y = tile_row * kTile;
+  ConvRow r{};
+  r.conv = &step.conv->view;
+  r.geometry = geometry_.get();
+  r.source_count = int(step.sources.size());
+  for (int s = 0; s < r.source_count; ++s)
+    r.sources[s] = source_rows(step.sources[s], band, wide ? y - 1 : y, wide ? kTile + 2 : kTile);
+  if (step.residual >= 0) {
+    const SourceRows residual = source_rows(step.residual, band, y, kTile);
+    std::copy_n(residual.row, kTile, r.residual);
+  }
+  out_rows(step.result, band, tile_row, r.out);
+  r.rows = std::min(kTile, geometry_->height - y);
+  r.scratch = scratch_[band.thread].data();
+  wide ? kernels_.conv3x3(r) : kernels_.conv1x1(r);
+}
+
+void Program::run_esa_gate(const Step& step, const Band& band, int tile_row) const {
+  const EsaMaps& maps = esa_maps_[step.esa];
+  const MapView<float> map = maps.map_view();
+  EsaGateRow r{};
+  r.geometry = geometry_.get();
+  r.y = tile_row * kTile;
+  r.rows = std::min(kTile, geometry_->height - r.y);
+  r.q = source_rows(step.sources[0], band, r.y, kTile);
+  r.a = source_rows(step.sources[1], band, r.y, kTile);
+  r.map = {map.data, map.plane, map.row};
+  r.map_height = maps.pool_height;
+  r.map_width = maps.pool_width;
+  r.conv_f = &step.conv->view;
+  r.conv4 = &step.conv4->view;
+  out_rows(step.result, band, tile_row, r.out);
+  r.scratch = scratch_[band.thread].data();
+  kernels_.esa_gate(r);
+}
+
+void Program::run_rows(const Step& step, const Band& band, int tile_row) const {
+  const Geometry& g = *geometry_;
+  const int y = tile_row * kTile, rows = std::min(kTile, g.height - y);
+  if (step.kind == StepKind::pack) {
+    const Picture& p = band.inputs[step.picture];
+    PackRow r{&g, {p.data + band.image * p.batch_stride, p.plane, p.row}, step.shift.data(),
+              values_[step.result].channels, y, rows, {}};
+    out_rows(step.result, band, tile_row, r.out);
+    kernels_.pack(r);
+  } else if (step.kind == StepKind::shuffle) {
+    const Picture& p = band.outputs[step.picture];
+    ShuffleRow r{&g, {p.data + band.image * p.batch_stride, p.plane, p.row},
+                 source_rows(step.sources[0], band, y, kTile), {}, step.factor, y, rows};
+    if (step.residual >= 0) r.skip = source_rows(step.residual, band, y, kTile);
+    kernels_.pixel_shuffle(r);
+  } else if (step.kind == StepKind::esa_gate) {
+    run_esa_gate(step, band, tile_row);
+  } else {
+    run_conv(step, band, tile_row);
+  }
+}
+
+// The small maps of ESA: each thread takes its share of the map's rows.
+void Program::run_esa_maps(const Step& step, const Band& band) const {
+  const EsaMaps& maps = esa_maps_[step.esa];
+  const int channels = esas_[step.esa].channels;
+  const MapView<float> conv = maps.conv_view(), pool = maps.pool_view(), map = maps.map_view();
+  const int height = step.kind == StepKind::esa_conv ? maps.conv_height : maps.pool_height;
+  const int first = height * band.thread / threads_, last = height * (band.thread + 1) / threads_;
+  for (int y = first; y < last; ++y) {
+    if (step.kind == StepKind::esa_conv) {
+      const SourceRows rows = source_rows(step.sources[0], band, 2 * y, 3);
+      kernels_.esa_conv({geometry_.get(), {rows.row[0], rows.row[1], rows.row[2]},
+                         step.weight.data(), step.bias.data(), channels, y, conv});
+    } else if (step.kind == StepKind::esa_pool) {
+      kernels_.esa_pool({{conv.data, conv.plane, conv.row}, pool, channels, maps.conv_width,
+                         maps.pool_width, y});
+    } else {
+      kernels_.esa_map({{pool.data, pool.plane, pool.row}, map, step.weight.data(),
+                        step.bias.data(), channels, maps.pool_width, y});
+    }
+  }
+}
+
+void Program::run_stage(const Stage& stage, Band& band) const {
+  if (is_map_step(steps_[stage.steps[0]])) return run_esa_maps(steps_[stage.steps[0]], band);
+  if (band.first == band.last) return;
+  int need = 0;
+  for (int s : stage.steps) need = std::max(need, timing_[s].need);
+  for (int time = band.first - need; time < band.last + need + stage.last_lag; ++time) {
+    for (int s : stage.steps) {
+      const int tile_row = time - timing_[s].lag;
+      const int from = std::max(0, band.first - timing_[s].need);
+      const int to = std::min(geometry_->tile_rows, band.last + timing_[s].need);
+      if (tile_row >= from && tile_row < to) run_rows(steps_[s], band, tile_row);
+    }
+  }
+}
+
+void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs,
+                  int batch, int height, int width, int threads) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!planned_) plan();
+  const Geometry geometry(height, width, kernels_.lanes);
+  threads = std::clamp(threads, 1, geometry.tile_rows);
+  prepare(geometry, threads);
+  Barrier barrier(threads);
+  run_on_threads(threads, [&](int thread) {
+    Band band{inputs, outputs, 0, thread, geometry.tile_rows * thread / threads,
+              geometry.tile_rows * (thread + 1) / threads};
+    for (band.image = 0; band.image < batch; ++band.image) {
+      for (band.stage = 0; band.stage < int(stages_.size()); ++band.stage) {
+        run_stage(stages_[band.stage], band);
+        if (threads > 1) barrier.wait();
+      }
+    }
+  });
+}
+
+}  // namespace esr

@@ -1,0 +1,142 @@
+// A network, or a part of one, as steps over tile rows: built once, run on pictures of any size.
+//
+// Steps are grouped into stages. A stage is a chain of row steps that runs as a wavefront: while
+// one step computes tile row r, the 3x3 convolution before it is one row ahead. What only the
+// chain reads lives in a ring of a few rows, in cache; what later stages read is stored whole.
+// Each thread runs the chain over its own band of rows, and computes again the few rows of its
+// neighbours' bands that its convolutions need; threads meet only between stages.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "buffer.h"
+#include "kernels.h"
+#include "pack_weights.h"
+
+namespace esr {
+
+enum class StepKind { pack, conv3x3, conv1x1, esa_conv, esa_pool, esa_map, esa_gate, shuffle };
+
+// Constants of one convolution in double, [out][in][k][k].
+struct ConvSpec {
+  int out_channels, in_channels, kernel;
+  const double* weight;
+  const double* bias;  // null: none
+  Act act = Act::none;
+  float slope = 0;
+};
+
+struct PackedConv {
+  PackedConv(const ConvSpec& spec, int group);
+  Buffer weight, bias;
+  ConvWeights view;
+};
+
+struct Step {
+  StepKind kind;
+  std::vector<int> sources;
+  int residual = -1;  // a value, or -1
+  int result = -1;    // a value, or -1 where the step writes a picture or a small map
+  int picture = -1;   // index of the input or output picture
+  int factor = 1;     // of the shuffle
+  int esa = -1;       // index of the ESA block
+  Buffer shift;       // of pack
+  std::unique_ptr<PackedConv> conv, conv4;
+  Buffer weight, bias;  // of esa_conv and esa_map
+};
+
+class Program {
+ public:
+  explicit Program(const Kernels& kernels) : kernels_(kernels) {}
+
+  // Building: each returns the value it makes.
+  int input(int channels, const double* shift);
+  int conv(const std::vector<int>& sources, const ConvSpec& spec, int residual);
+  // q * sigmoid(conv4(up(conv3(maxpool(conv2(a)))) + conv_f(a))), a = conv1(q)
+  int esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
+          const ConvSpec& conv3, const ConvSpec& conv4);
+  // Writes the value as the next output picture, shuffled, plus `skip` under every sub-pixel.
+  void output(int value, int factor, int skip);
+
+  // Pictures of one batch element after the other, `stride` floats apart.
+  struct Picture {
+    float* data;
+    size_t batch_stride, plane, row;
+  };
+  void run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs, int batch,
+           int height, int width, int threads);
+
+  int channels(int value) const { return values_.at(value).channels; }
+  const Kernels& kernels() const { return kernels_; }
+
+ private:
+  struct Value {
+    int channels;
+    int first_stage = -1, last_stage = -1;  // that makes it, that reads it last
+    int buffer = -1;                        // whole: index into buffers_; -1: a ring
+    int ring_rows = 1;                      // tile rows of the ring
+    int halo_rows = 0;  // whole: tile rows outside a thread's band that the chain reads
+    size_t offset = 0;  // of the ring or the halo in a thread's memory
+  };
+  struct Timing {  // of a step in its chain, in tile rows
+    int lag = 0;   // behind the chain's first step
+    int need = 0;  // beyond the band, for the steps after it
+  };
+  struct Stage {
+    std::vector<int> steps;
+    int last_need = 0, last_lag = 0;
+  };
+  struct Esa {
+    int channels;
+    int step_conv = -1;
+  };
+  struct EsaMaps {
+    Buffer conv, pool, map;
+    int conv_height, conv_width, pool_height, pool_width;
+    size_t conv_row, pool_row;
+    MapView<float> conv_view() const;
+    MapView<float> pool_view() const;  // of pixel (0, 0) inside its ring of zeros
+    MapView<float> map_view() const;
+  };
+  struct Band;  // one thread's part of one stage
+
+  int add_value(int channels);
+  int add_step(Step step, int channels);
+  void plan();
+  void plan_stages();
+  void plan_timing(const Stage& stage);
+  void plan_buffers();
+  void prepare(const Geometry& geometry, int threads);
+  void run_stage(const Stage& stage, Band& band) const;
+  void run_rows(const Step& step, const Band& band, int tile_row) const;
+  void run_conv(const Step& step, const Band& band, int tile_row) const;
+  void run_esa_gate(const Step& step, const Band& band, int tile_row) const;
+  void run_esa_maps(const Step& step, const Band& band) const;
+  SourceRows source_rows(int value, const Band& band, int first_row, int count) const;
+  float* row(int value, const Band& band, int y) const;
+  void out_rows(int value, const Band& band, int tile_row, float** rows) const;
+
+  const Kernels& kernels_;
+  std::vector<Value> values_;
+  std::vector<Step> steps_;
+  std::vector<Esa> esas_;
+  int inputs_ = 0, outputs_ = 0;
+
+  // Made by plan(), once the steps are complete.
+  bool planned_ = false;
+  std::vector<Stage> stages_;
+  std::vector<Timing> timing_;
+  std::vector<int> buffer_channels_;
+
+  // Made by prepare() for one geometry and number of threads.
+  std::unique_ptr<Geometry> geometry_;
+  int threads_ = 0;
+  std::vector<Buffer> buffers_, thread_memory_, scratch_;
+  std::vector<EsaMaps> esa_maps_;
+  Buffer zero_row_;
+  std::mutex mutex_;
+};
+
+}  // namespace esr

@@ -1,0 +1,181 @@
+// One vector type for every instruction set, over the compiler's vector extensions.
+//
+// A translation unit is compiled once per instruction set, with ESR_ISA naming it and ESR_LANES
+// its width in floats. Everything lives in namespace esr::ESR_ISA and is inlined; nothing from the
+// standard library is instantiated here, or the linker could keep an AVX-512 copy of a template
+// that a lesser processor then runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define ESR_INLINE inline __attribute__((always_inline))
+#define ESR_UNROLL _Pragma("GCC unroll 36")
+
+namespace esr {
+namespace ESR_ISA {
+
+constexpr int kLanes = ESR_LANES;
+
+typedef float Vec __attribute__((vector_size(4 * ESR_LANES), may_alias));
+typedef int32_t IntVec __attribute__((vector_size(4 * ESR_LANES), may_alias));
+typedef float UnalignedVec __attribute__((vector_size(4 * ESR_LANES), may_alias, aligned(4)));
+
+ESR_INLINE Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
+ESR_INLINE void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
+ESR_INLINE Vec load_unaligned(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+ESR_INLINE void store_unaligned(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+ESR_INLINE Vec splat(float s) {
+  Vec v;
+  ESR_UNROLL
+  for (int i = 0; i < kLanes; ++i) v[i] = s;
+  return v;
+}
+// Contracted to one rounding: the build passes -ffp-contract=fast.
+ESR_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+ESR_INLINE Vec fma(float a, Vec b, Vec c) { return a * b + c; }
+
+// min and max return x where x is NaN, so that a NaN is never hidden.
+ESR_INLINE Vec min_keep_nan(Vec bound, Vec x) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_min_ps((__m512)bound, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_min_ps((__m256)bound, (__m256)x);
+#else
+  return bound < x ? bound : x;
+#endif
+}
+ESR_INLINE Vec max_keep_nan(Vec bound, Vec x) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_max_ps((__m512)bound, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_max_ps((__m256)bound, (__m256)x);
+#else
+  return bound > x ? bound : x;
+#endif
+}
+
+// 1 / d for d in [1, inf): the processor's estimate and Newton steps to within 1 ulp or so.
+ESR_INLINE Vec reciprocal(Vec d) {
+#if defined(__AVX512F__)
+  const Vec r = (Vec)_mm512_rcp14_ps((__m512)d);
+  return fma(fma(-d, r, splat(1.f)), r, r);
+#elif defined(__AVX2__)
+  const Vec r = (Vec)_mm256_rcp_ps((__m256)d);
+  return fma(fma(-d, r, splat(1.f)), r, r);
+#else
+  return 1.f / d;
+#endif
+}
+
+// Lane i of the result is lane i-1 of `here`; lane 0 is the last lane of `before`.
+ESR_INLINE Vec shift_in_left(Vec before, Vec here) {
+#if ESR_LANES == 16
+  return __builtin_shufflevector(before, here, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+                                 28, 29, 30);
+#elif ESR_LANES == 8
+  return __builtin_shufflevector(before, here, 7, 8, 9, 10, 11, 12, 13, 14);
+#else
+  return __builtin_shufflevector(before, here, 3, 4, 5, 6);
+#endif
+}
+
+// Lane i of the result is lane i+1 of `here`; the last lane is lane 0 of `after`.
+ESR_INLINE Vec shift_in_right(Vec here, Vec after) {
+#if ESR_LANES == 16
+  return __builtin_shufflevector(here, after, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+                                 16);
+#elif ESR_LANES == 8
+  return __builtin_shufflevector(here, after, 1, 2, 3, 4, 5, 6, 7, 8);
+#else
+  return __builtin_shufflevector(here, after, 1, 2, 3, 4);
+#endif
+}
+
+// a0 b0 a1 b1 ...: the first and second half of the interleaved pair.
+ESR_INLINE void interleave(Vec a, Vec b, Vec& low, Vec& high) {
+#if ESR_LANES == 16
+  low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  high = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                 31);
+#elif ESR_LANES == 8
+  low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
+// The inverse: even and odd elements of the pair (a, b).
+ESR_INLINE void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
+#if ESR_LANES == 16
+  even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif ESR_LANES == 8
+  even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+  odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+  even = __builtin_shufflevector(a, b, 0, 2, 4, 6);
+  odd = __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#endif
+}
+
+// table[index[i]] in lane i; the indices are below kLanes where a register can hold the table.
+ESR_INLINE Vec look_up(const float* table, IntVec index) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_permutexvar_ps((__m512i)index, (__m512)load_unaligned(table));
+#elif defined(__AVX2__)
+  return (Vec)_mm256_permutevar8x32_ps((__m256)load_unaligned(table), (__m256i)index);
+#else
+  Vec v;
+  ESR_UNROLL
+  for (int i = 0; i < kLanes; ++i) v[i] = table[index[i]];
+  return v;
+#endif
+}
+
+// 0, 1, 2, ...
+ESR_INLINE IntVec lane_numbers() {
+  IntVec lane;
+  ESR_UNROLL
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  return lane;
+}
+
+// Zeroes the lanes from `count` on (count <= 0: all of them).
+ESR_INLINE Vec keep_first(Vec v, int count) {
+  return lane_numbers() < count ? v : splat(0.f);
+}
+
+// exp(x) for x <= 87, relative error 2e-7; held at exp(-87) below, never zero.
+// x = (n + f) ln 2 with n an integer and |f| <= 1/2; 2^f is a minimax polynomial; 2^n goes into
+// the exponent bits. Adding 1.5 * 2^23 leaves n in the low bits of the sum.
+ESR_INLINE Vec exp_below_87(Vec x) {
+  constexpr double kLog2e = 1.4426950408889634;
+  constexpr float kHigh = (float)kLog2e, kLow = (float)(kLog2e - (double)kHigh);
+  constexpr float kShift = 12582912.f;
+  x = max_keep_nan(splat(-87.f), x);
+  const Vec shifted = fma(kHigh, x, splat(kShift));
+  const Vec n = shifted - kShift;
+  const Vec f = fma(kLow, x, fma(kHigh, x, -n));
+  Vec p = splat(0.001327647181f);
+  p = fma(p, f, splat(0.009675541608f));
+  p = fma(p, f, splat(0.05550713276f));
+  p = fma(p, f, splat(0.2402211972f));
+  p = fma(p, f, splat(0.6931469671f));
+  p = fma(p, f, splat(1.0f));
+  return (Vec)((IntVec)p + ((IntVec)shifted << 23));
+}
+
+ESR_INLINE Vec sigmoid_above_minus_87(Vec x) { return reciprocal(1.f + exp_below_87(-x)); }
+ESR_INLINE Vec sigmoid(Vec x) { return sigmoid_above_minus_87(max_keep_nan(splat(-87.f), x)); }
+
+}  // namespace ESR_ISA
+}  // namespace esr

@@ -1,0 +1,26 @@
+// Threads that sleep between runs, apart from torch's own pool: a run takes a whole network, so the
+// two pools never work at the same time, and nothing spins while torch does.
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+namespace esr {
+
+// Calls body(0) .. body(threads - 1) at the same time, body(0) on the calling thread, and returns
+// when all are done. One run at a time: a second caller waits. Survives fork().
+void run_on_threads(int threads, const std::function<void(int)>& body);
+
+// Where the threads of one run wait for each other.
+class Barrier {
+ public:
+  explicit Barrier(int threads) : threads_(threads) {}
+  void wait();
+
+ private:
+  const int threads_;
+  std::atomic<int> arrived_{0};
+  std::atomic<unsigned> phase_{0};
+};
+
+}  // namespace esr

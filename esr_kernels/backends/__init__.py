@@ -1,0 +1,97 @@
+"""Which implementation computes an op, and why the others do not.
+
+Every backend answers one question, ``refusal(op, device, dtype)``: ``None`` when it computes the op
+there, else the reason why not, as a sentence. :func:`choose` asks them from the fastest down;
+``reference`` stands at the end and refuses nothing. A backend may also take a whole fused graph
+(:func:`bind`), so that what flows between its ops stays in its own layout.
+
+``ESR_KERNELS_BACKEND=<name>`` allows that backend and ``reference`` only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+
+from . import cpu
+
+_BACKENDS: dict[str, ModuleType] = {"cpu": cpu}
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backend of one op: its name, its function, and why faster ones refused.
+
+    ``run`` takes the op's schema arguments; it is ``None`` for ``reference``, whose function is the
+    op's own plain-torch formula.
+    """
+
+    backend: str
+    run: Callable | None
+    refusals: tuple[tuple[str, str], ...]
+
+
+def _allowed() -> dict[str, ModuleType]:
+    wanted = os.environ.get("ESR_KERNELS_BACKEND", "")
+    if not wanted:
+        return _BACKENDS
+    if wanted == REFERENCE:
+        return {}
+    if wanted not in _BACKENDS:
+        known = ", ".join([*_BACKENDS, REFERENCE])
+        raise ValueError(f"ESR_KERNELS_BACKEND={wanted!r} is no backend; use one of: {known}")
+    return {wanted: _BACKENDS[wanted]}
+
+
+def choose(op: str, device: torch.device, dtype: torch.dtype) -> Choice:
+    """Picks the backend that computes ``op`` on tensors of this device and dtype.
+
+    Args:
+        op: the op's name, for example ``"spab"``.
+        device: where its tensors are.
+        dtype: of its activations and weights.
+
+    Raises:
+        ValueError: ``ESR_KERNELS_BACKEND`` names no backend.
+    """
+    refusals = []
+    for name, backend in _allowed().items():
+        reason = backend.refusal(op, device, dtype)
+        if reason is None:
+            return Choice(name, backend.implementation(op), tuple(refusals))
+        refusals.append((name, reason))
+    return Choice(REFERENCE, None, tuple(refusals))
+
+
+def bind(
+    graph: torch.fx.GraphModule, device: torch.device, dtype: torch.dtype
+) -> tuple[Callable, dict[str, str]]:
+    """Compiles a fused graph for ``device`` and ``dtype``.
+
+    Args:
+        graph: nodes that call ``torch.ops.esr_kernels``, plain torch, and float64 constants.
+
+    Returns:
+        A function of the graph's inputs, and for every op node the name of its backend. Nodes that
+        no backend takes run in torch, with the constants cast once to ``dtype``.
+    """
+    for backend in _allowed().values():
+        if backend.refusal("graph", device, dtype) is None:
+            return backend.compile_graph(graph, dtype)
+    return _in_torch(graph, device, dtype)
+
+
+def _in_torch(graph, device, dtype) -> tuple[Callable, dict[str, str]]:
+    nodes = [node for node in graph.graph.nodes if node.op == "call_function"]
+    return graph.to(device=device, dtype=dtype), {node.name: REFERENCE for node in nodes}
+
+
+def describe() -> list[tuple[str, bool, str]]:
+    """``(backend, available, detail)`` of every backend on this machine."""
+    rows = [(name, *backend.describe()) for name, backend in _BACKENDS.items()]
+    return [*rows, (REFERENCE, True, "plain torch, any device")]

@@ -1,0 +1,56 @@
+"""The CPU backend: vectorised C++ kernels of ``esr_kernels._C``.
+
+Claims every op on CPU tensors of float32, and of float16 and bfloat16, which it computes in
+float32 and rounds once at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+try:
+    from esr_kernels import _C
+except ImportError as error:  # built without a compiler, or for another Python
+    _C = None
+    _WHY_NOT = f"esr_kernels._C is not built ({error}); run `pip install -e .` with a C++ compiler"
+
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
+
+
+def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
+    """``None`` when this backend computes ``op`` there, else why not."""
+    if device.type != "cpu":
+        return f"the tensor is on {device.type}"
+    if _C is None:
+        return _WHY_NOT
+    if dtype not in _DTYPES:
+        return f"{str(dtype).removeprefix('torch.')} is left to torch"
+    if op not in _OPS:
+        return f"has no kernel for {op}"
+    return None
+
+
+def implementation(op: str) -> Callable:
+    """The function that takes the schema arguments of ``op``."""
+    from . import ops
+
+    return getattr(ops, op)
+
+
+def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype):
+    """See :func:`esr_kernels.backends.bind`."""
+    from .compile import compile_graph as compile_
+
+    return compile_(graph, dtype)
+
+
+def describe() -> tuple[bool, str]:
+    """Whether the kernels are built, and which instruction set they use here."""
+    if _C is None:
+        return False, _WHY_NOT
+    from .builder import isa
+
+    return True, f"uses {isa()}; built: {', '.join(_C.built_isas())}"

@@ -1,0 +1,185 @@
+"""The public verbs: accelerate a module in place, explain what was done, undo it."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from .instance import Replacement, install, installed, uninstall
+from .plan import Plan, make_plan
+from .report import Report
+
+#: A module whose tensors change at every call costs more to plan than planning saves.
+_PATIENCE = 8
+
+
+class Accelerated(Replacement):
+    """The fast forward of one module instance.
+
+    It goes the fast way for one ``[N, C, H, W]`` tensor of the module's dtype on its device, in
+    evaluation mode and without gradients, and the module's own way otherwise. The plan is a cache:
+    it is made again when the module has changed, and neither copied nor pickled.
+    """
+
+    def __init__(self, module: nn.Module, compute_dtype: torch.dtype | None):
+        super().__init__(module, module.__dict__.get("forward"))
+        self.compute_dtype = compute_dtype
+        self.warned = False
+        self.stale_calls = 0
+        self.plan: Plan | None = None
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "plan": None, "stale_calls": 0}
+
+    def __call__(self, *args, **kwargs):
+        if len(args) == 1 and not kwargs and self._may_run(args[0]):
+            plan = self.current_plan()
+            if plan.run is not None and plan.accepts(args[0]):
+                return plan.run(args[0])
+        return self.original(*args, **kwargs)
+
+    def current_plan(self) -> Plan:
+        """The plan for the module as it is now."""
+        plan = self.plan
+        if plan is not None:
+            if not plan.retry or self.stale_calls > _PATIENCE:
+                return plan
+            if plan.fingerprint.holds():
+                self.stale_calls = 0
+                return plan
+            self.stale_calls += 1
+        if self.stale_calls > _PATIENCE:
+            title = "not accelerated: its tensors change at every call"
+            self.plan = Plan(plan.fingerprint, Report(title))
+        else:
+            self.plan = make_plan(self.module, self.compute_dtype)
+        return self.plan
+
+    def _may_run(self, x) -> bool:
+        if self.module.training or type(x) is not Tensor or _is_watched(x):
+            return False
+        if not torch.is_grad_enabled():
+            return True
+        if not x.requires_grad and not any(p.requires_grad for p in self._parameters()):
+            return True
+        if not self.warned:
+            self.warned = True
+            warnings.warn(
+                "this accelerated module runs its original forward, because gradients may be "
+                "wanted; call it inside torch.inference_mode() to make it fast",
+                stacklevel=5,
+            )
+        return False
+
+    def _parameters(self):
+        # Walking all modules costs more than asking whether the plan's list still holds.
+        current = self.plan is not None and self.plan.fingerprint.holds()
+        return self.plan.fingerprint.parameters if current else self.module.parameters()
+
+
+def _is_watched(x: Tensor) -> bool:
+    """Whether something else records or transforms what torch computes just now."""
+    return (
+        torch.jit.is_tracing()
+        or torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or torch.is_autocast_enabled(x.device.type)
+    )
+
+
+def _module_of(model) -> nn.Module:
+    """The module itself, or that of an object which has one as ``.model`` (spandrel)."""
+    module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"expected a torch.nn.Module or an object with one as .model, "
+            f"got {type(model).__name__}"
+        )
+    return module
+
+
+def accelerate(model, *, compute_dtype: torch.dtype | None = None):
+    """Makes a network fast, in place, and returns the same object.
+
+    ``model``: an ``nn.Module``, or an object with one as ``.model`` such as spandrel's descriptor.
+    Its forward is followed into a graph, the parts that fit are replaced by the ops of
+    ``esr_kernels``, the result is compared with the original on a small picture, and what does not
+    fit keeps running in torch (``explain`` says why). Class, parameters, ``state_dict`` and hooks
+    stay as they are; copying, pickling, ``.to()``, ``.half()``, ``load_state_dict()`` and training
+    stay right. Training mode, and calls where gradients are wanted, go the original way. After a
+    change of a plain Python attribute (a slope, a flag) call it again.
+
+    ``compute_dtype``: a floating dtype to compute in; inputs and outputs keep the module's dtype.
+
+    Raises ``TypeError`` for what is no module and for a dtype that is not floating.
+    """
+    module = _module_of(model)
+    if compute_dtype is not None and not (
+        isinstance(compute_dtype, torch.dtype) and compute_dtype.is_floating_point
+    ):
+        raise TypeError(
+            f"compute_dtype has to be a floating torch dtype such as torch.float16, "
+            f"not {compute_dtype!r}"
+        )
+    uninstall(module)
+    _accelerate(module, compute_dtype, is_root=True)
+    return model
+
+
+def _accelerate(module: nn.Module, compute_dtype: torch.dtype | None, is_root: bool) -> None:
+    fast = Accelerated(module, compute_dtype)
+    plan = fast.current_plan()
+    if is_root or plan.run is not None:
+        install(fast)
+    if not plan.retry:
+        for child in module.children():
+            _accelerate(child, compute_dtype, is_root=False)
+
+
+def explain(model) -> Report:
+    """What became of every block of the network: the op it was fused into, or why it was not.
+
+    ``str()`` of the result is a table, one line per block: module path, op (``torch`` for what runs
+    there as before, ``as it is`` for a module that could not be followed), backend, details. A
+    model that is not accelerated is examined and left as it is.
+
+    Raises ``TypeError`` for what is no module.
+    """
+    module = _module_of(model)
+    fast = installed(module)
+    if not isinstance(fast, Accelerated):
+        report = make_plan(module).report
+        return Report(f"not accelerated yet; it would be: {report.title}", report.lines)
+    report = fast.current_plan().report
+    lines = list(report.lines)
+    for path, part in module.named_modules():
+        inner = installed(part)
+        if path and isinstance(inner, Accelerated):
+            lines += inner.current_plan().report.under(path)
+    return Report(report.title, lines)
+
+
+def restore(model):
+    """Undoes ``accelerate``, for the module and everything in it; returns the same object.
+
+    A module that is not accelerated stays as it is. Raises ``TypeError`` for what is no module.
+    """
+    uninstall(_module_of(model))
+    return model
+
+
+def halo(model) -> int | None:
+    """Receptive-field radius of the network in pixels of its input.
+
+    A tile cut out with a border of this many pixels gives, after the border is cropped, exactly
+    what the whole picture gives there (SPAN: 21). None: the network sees the whole picture (ESA),
+    or it is not known; tiles must then be blended. Works on models that are not accelerated too.
+
+    Raises ``TypeError`` for what is no module.
+    """
+    module = _module_of(model)
+    fast = installed(module)
+    plan = fast.current_plan() if isinstance(fast, Accelerated) else make_plan(module)
+    return plan.halo

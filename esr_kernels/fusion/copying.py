@@ -1,0 +1,52 @@
+"""A private copy of a module: float64, on the CPU, without hooks, to be traced and run freely.
+
+Tracing executes the module's own code, which may write to the module (SPAN refolds its weights at
+every call). On a copy that cannot hurt, and float64 makes the comparison of two graphs sharp.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from .instance import uninstall
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def hooks_of(module: nn.Module) -> list[dict]:
+    """The tables of what is to be called before and after the module's own forward."""
+    return [getattr(module, hooks) for hooks in _HOOKS if hasattr(module, hooks)]
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """The tensors a module holds itself: parameters, buffers and plain attributes."""
+    plain = {k: v for k, v in module.__dict__.items() if isinstance(v, Tensor)}
+    held = {**module._parameters, **module._buffers, **plain}
+    return {name: tensor for name, tensor in held.items() if tensor is not None}
+
+
+def private_copy(model: nn.Module) -> nn.Module:
+    """Copies the module; integer tensors keep their dtype. Raises what ``copy.deepcopy`` raises."""
+    # Tensors are handed to deepcopy ready-made: converted once, without .grad, and also where
+    # deepcopy refuses them (results of a differentiable computation).
+    memo = {}
+    for part in model.modules():
+        for tensor in tensors_of(part).values():
+            memo[id(tensor)] = _converted(tensor)
+    twin = copy.deepcopy(model, memo)
+    uninstall(twin)
+    for part in twin.modules():
+        for hooks in _HOOKS:
+            if getattr(part, hooks, None):
+                part.__dict__[hooks] = OrderedDict()
+    return twin
+
+
+def _converted(tensor: Tensor) -> Tensor:
+    dtype = torch.float64 if tensor.is_floating_point() else tensor.dtype
+    twin = tensor.detach().to("cpu", dtype, copy=True)
+    return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin

@@ -1,0 +1,192 @@
+"""Words in which the passes speak about a graph.
+
+A *constant* is a ``get_attr`` node whose float64 tensor stands in ``meta["value"]``. Nodes of ops
+carry ``meta["paths"]``, the modules whose work they do, and every tensor node of the normalised
+graph has the shape that the test picture gives it in ``meta["shape"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.node import map_arg
+
+from .. import ops  # noqa: F401  (registers torch.ops.esr_kernels)
+
+CONV = torch.ops.esr_kernels.conv3x3_act.default
+SPAB = torch.ops.esr_kernels.spab.default
+ESA = torch.ops.esr_kernels.esa.default
+PIXEL_SHUFFLE = torch.ops.esr_kernels.pixel_shuffle.default
+OPS = (CONV, SPAB, ESA, PIXEL_SHUFFLE)
+
+
+def value(node: Any) -> Tensor | None:
+    """The tensor of a constant node, None for anything else."""
+    return node.meta.get("value") if isinstance(node, Node) and node.op == "get_attr" else None
+
+
+def constant(graph: Graph, tensor: Tensor | None, name: str) -> Node | None:
+    """A new constant at the graph's insertion point; None stays None."""
+    if tensor is None:
+        return None
+    node = graph.create_node("get_attr", name, (), {})
+    node.meta.update(value=tensor.detach(), path=name.rpartition(".")[0])
+    return node
+
+
+def shape(node: Any) -> tuple[int, ...] | None:
+    """The node's shape for the test picture, None if it is no tensor."""
+    return node.meta.get("shape") if isinstance(node, Node) else None
+
+
+def paths(*nodes: Node) -> tuple[str, ...]:
+    """The modules whose work these nodes do, in order."""
+    found = (path for n in nodes for path in n.meta.get("paths", (n.meta.get("path", ""),)))
+    return tuple(dict.fromkeys(found))
+
+
+def only_use(node: Any) -> bool:
+    """Whether exactly one other node reads this one."""
+    return isinstance(node, Node) and len(node.users) == 1
+
+
+def calls(node: Any, *targets: Callable) -> bool:
+    """Whether the node calls one of these functions."""
+    return isinstance(node, Node) and node.op == "call_function" and node.target in targets
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A ``conv3x3_act`` node taken apart: its schema arguments."""
+
+    inputs: tuple[Node, ...]
+    weight: Node
+    bias: Node | None
+    act: str = "none"
+    slope: float = 0.0
+    residual: Node | None = None
+
+    @property
+    def args(self) -> tuple:
+        return (list(self.inputs), self.weight, self.bias, self.act, self.slope, self.residual)
+
+    @property
+    def kernel(self) -> int:
+        return value(self.weight).shape[-1]
+
+    @property
+    def bare(self) -> bool:
+        """Nothing after the convolution yet."""
+        return self.act == "none" and self.residual is None
+
+
+def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
+    """The node as a ``Conv`` if it is one (of that kernel size)."""
+    if not calls(node, CONV):
+        return None
+    inputs, *rest = node.args
+    conv = Conv(tuple(inputs), *rest)
+    return conv if kernel in (None, conv.kernel) else None
+
+
+def bare_conv(node: Any, kernel: int) -> Conv | None:
+    """The node as a ``Conv`` of one input with nothing after it, if it is one."""
+    conv = conv_of(node, kernel)
+    return conv if conv and conv.bare and len(conv.inputs) == 1 else None
+
+
+def with_weights(graph: Graph, conv: Conv, weight: Tensor, bias: Tensor | None, like: Node) -> Conv:
+    """The convolution with new constants, made at the graph's insertion point."""
+    path = paths(like)[-1]
+    return replace(
+        conv,
+        weight=constant(graph, weight, f"{path}.weight"),
+        bias=constant(graph, bias, f"{path}.bias"),
+    )
+
+
+def supplant(old: Node, target: Callable, args: tuple, *absorbed: Node) -> Node:
+    """Puts a call in the place of ``old``; it also does the work of the ``absorbed`` nodes."""
+    graph = old.graph
+    with graph.inserting_before(old):
+        new = graph.call_function(target, args)
+    new.meta.update(old.meta)
+    new.meta["paths"] = paths(*absorbed, old)
+    old.replace_all_uses_with(new)
+    graph.erase_node(old)
+    return new
+
+
+def sweep(graph: Graph) -> None:
+    """Removes every node whose result nobody reads."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and node.op not in ("output", "placeholder"):
+            graph.erase_node(node)
+
+
+def duplicate(graph: Graph) -> Graph:
+    """A copy of the nodes; constants share their tensors."""
+    twin = Graph()
+    twin.output(twin.graph_copy(graph, {}))
+    for old, new in zip(graph.nodes, twin.nodes, strict=True):
+        new.meta = dict(old.meta)
+    return twin
+
+
+def execute(graph: Graph, modules: nn.Module, x: Tensor, note_shapes: bool = False) -> Any:
+    """Runs the graph node by node on ``x``, its ``call_module`` nodes from ``modules``."""
+    results: dict[Node, Any] = {}
+
+    def known(n: Node) -> Any:
+        return results[n]
+
+    for node in graph.nodes:
+        args, kwargs = map_arg(node.args, known), map_arg(node.kwargs, known)
+        if node.op == "output":
+            return args[0]
+        if node.op == "placeholder":
+            result = x
+        elif node.op == "get_attr":
+            result = node.meta["value"]
+        elif node.op == "call_module":
+            result = modules.get_submodule(node.target)(*args, **kwargs)
+        elif node.op == "call_method":
+            result = getattr(args[0], node.target)(*args[1:], **kwargs)
+        else:
+            result = node.target(*args, **kwargs)
+        results[node] = result
+        if note_shapes and isinstance(result, Tensor):
+            node.meta["shape"] = tuple(result.shape)
+    raise ValueError("the graph has no output node")
+
+
+def in_order(graph: Graph, *targets: Callable) -> Iterator[Node]:
+    """The nodes that call one of these functions, as they are at the time of asking."""
+    return (node for node in list(graph.nodes) if calls(node, *targets))
+
+
+def to_module(graph: Graph, modules: dict[str, nn.Module]) -> GraphModule:
+    """The graph as a module: constants become float64 buffers, ``call_module`` targets are given.
+
+    The nodes are renamed in place.
+    """
+    root = nn.Module()
+    taken: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op not in ("get_attr", "call_module"):
+            continue
+        name = node.target.replace(".", "_") or "constant"
+        if node.op == "call_module":
+            name = f"torch_{name}"
+            root.add_module(name, modules[node.target])
+        else:
+            taken[name] = taken.get(name, 0) + 1
+            name += f"_{taken[name]}" if taken[name] > 1 else ""
+            root.register_buffer(name, node.meta["value"])
+        node.target = name
+    return GraphModule(root, graph)

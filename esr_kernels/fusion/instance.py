@@ -1,0 +1,51 @@
+"""What is put on a module instance, and how it is taken off again.
+
+``nn.Module.__call__`` looks ``forward`` up on the instance first, so one entry in the instance's
+``__dict__`` replaces the computation while class, parameters, ``state_dict`` and hooks stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+
+class Replacement:
+    """A ``forward`` that stands in for the module's own.
+
+    ``module``: whose forward it replaces. ``previous``: what the instance's ``__dict__`` held under
+    that name before (another tool's wrapper), or None where the class's method was used.
+    """
+
+    def __init__(self, module: nn.Module, previous: Callable | None):
+        self.module = module
+        self.previous = previous
+
+    def original(self, *args, **kwargs):
+        """What the module would do without the replacement."""
+        if self.previous is not None:
+            return self.previous(*args, **kwargs)
+        return type(self.module).forward(self.module, *args, **kwargs)
+
+
+def installed(module: nn.Module) -> Replacement | None:
+    """The replacement on this instance (not on its submodules), if there is one."""
+    forward = module.__dict__.get("forward")
+    return forward if isinstance(forward, Replacement) else None
+
+
+def install(replacement: Replacement) -> None:
+    """Puts it on its module."""
+    replacement.module.__dict__["forward"] = replacement
+
+
+def uninstall(module: nn.Module) -> None:
+    """Takes the replacements off the module and all its submodules; does nothing without any."""
+    for part in module.modules():
+        replacement = installed(part)
+        if replacement is None:
+            continue
+        del part.__dict__["forward"]
+        if replacement.previous is not None:
+            part.__dict__["forward"] = replacement.previous

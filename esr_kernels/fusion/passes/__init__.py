@@ -1,0 +1,23 @@
+"""The rewrites, in the order in which they are made. Each takes a normalised graph and changes it
+in place; each keeps what the graph computes, so any of them can be left out."""
+
+from .activation import fuse_activation
+from .concat import elide_concat
+from .esa import fuse_esa
+from .linear import merge_linear
+from .residual import fuse_gate, fuse_residual
+from .scale import fold_scale
+from .spab import fuse_spab
+from .tail import fuse_tail
+
+PASSES = (
+    fold_scale,
+    fuse_esa,  # before residual sums are taken into convolutions: ESA has one inside
+    fuse_activation,
+    fuse_gate,
+    fuse_spab,
+    fuse_tail,
+    elide_concat,
+    merge_linear,
+    fuse_residual,
+)

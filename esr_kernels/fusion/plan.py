@@ -1,0 +1,208 @@
+"""From a module to something that runs: copy, trace, normalise, rewrite, verify, bind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph
+from torch.fx.node import map_aggregate
+
+from .. import backends
+from .copying import hooks_of, private_copy, tensors_of
+from .fingerprint import Fingerprint
+from .graph import OPS, calls, execute, to_module
+from .halo import radius
+from .normalise import normalise
+from .passes import PASSES
+from .report import Line, Report, describe, dtype_name
+from .trace import Guard, Traced, Untraceable, trace
+from .verify import SIZES, agree, rewrite, sample_picture
+
+
+@dataclass
+class Plan:
+    """How to compute one module.
+
+    ``fingerprint``: what it was made from. ``run``: the fused computation, or None where the module
+    keeps its own forward. ``halo``: see ``fusion.halo``. ``retry``: whether a change of the
+    module's tensors could lift the reason for ``run`` being None.
+    """
+
+    fingerprint: Fingerprint
+    report: Report
+    run: Callable[[Tensor], Any] | None = None
+    halo: int | None = None
+    retry: bool = True
+    channels: int = 0
+    dtype: torch.dtype | None = None
+    device: torch.device | None = None
+    guards: list[Guard] = field(default_factory=list)
+
+    def accepts(self, x: Tensor) -> bool:
+        """Whether ``x`` is what the plan was made for: ``[N, C, H, W]`` of its kind, not empty."""
+        fits = x.dim() == 4 and x.shape[1] == self.channels and x.numel() > 0
+        return fits and x.dtype == self.dtype and x.device == self.device and self._guarded(x)
+
+    def _guarded(self, x: Tensor) -> bool:
+        try:
+            return all(guard(x) for guard in self.guards)
+        except Exception:  # the module's own check refuses x: let the module say so
+            return False
+
+
+@dataclass
+class _Fused:
+    graph: Graph
+    traced: Traced
+    channels: int
+    left_out: list[str]
+
+
+def make_plan(module: nn.Module, compute_dtype: torch.dtype | None = None) -> Plan:
+    """Plans a module; never raises for a module that cannot be accelerated, but reports why.
+
+    ``compute_dtype``: what to compute in, the module's own dtype if None. Raises what the backends
+    raise (``ValueError`` for an unknown ``ESR_KERNELS_BACKEND``).
+    """
+    # Packed weights must not be inference tensors, even if the first call comes inside that mode.
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            dtype, device = _kind(module)
+        except ValueError as error:
+            return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
+        try:
+            fused = _fuse(module, dtype, device)
+        except Untraceable as error:
+            report = Report(f"not accelerated as a whole: {error}")
+            return Plan(Fingerprint(module, (), ()), report, retry=False)
+        return _bound(module, fused, dtype, device, compute_dtype or dtype)
+
+
+def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
+    parameters = [p for p in module.parameters() if p.is_floating_point()]
+    dtypes, devices = {p.dtype for p in parameters}, {p.device for p in parameters}
+    if not parameters:
+        raise ValueError("it has no parameters")
+    if len(dtypes) > 1 or len(devices) > 1:
+        raise ValueError("its parameters differ in dtype or device")
+    if parameters[0].device.type == "meta":
+        raise ValueError("its parameters have no values yet (device meta); load a state_dict")
+    return parameters[0].dtype, parameters[0].device
+
+
+def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused:
+    hooked = {p: "it has hooks" for p, m in module.named_modules() if p and any(hooks_of(m))}
+    try:
+        twin = private_copy(module)
+    except Exception as error:
+        raise Untraceable(f"it cannot be copied ({type(error).__name__})") from error
+    x, expected = _observed(twin)
+    probe = x.to(device, dtype)
+    traced = trace(twin, hooked, probe)
+    graph = normalise(traced, twin, probe)
+    try:
+        faithful = agree(execute(graph, twin, x, note_shapes=True), expected)
+    except Exception as error:
+        raise Untraceable(f"its graph does not run ({type(error).__name__}: {error})") from error
+    if not faithful:
+        raise Untraceable("its graph does not compute what the module computes")
+    fused, left_out = rewrite(graph, PASSES, twin, x, expected)
+    return _Fused(fused, traced, x.shape[1], left_out)
+
+
+def _observed(twin: nn.Module) -> tuple[Tensor, Any]:
+    """A picture that the module takes, and what it makes of it."""
+    first = next((m.in_channels for m in twin.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None:
+        first = next((t.shape[1] for m in twin.modules() for t in _kernels(m)), 3)
+    # The first convolution may read a pixel-unshuffled or concatenated picture.
+    for channels in dict.fromkeys((first, 3, 1, first // 4, first // 16)):
+        for size in SIZES if channels else ():
+            x = sample_picture(channels, size)
+            try:
+                return x, twin(x.clone())
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+    raise Untraceable(f"it does not run on a test picture ({reason[:160]})")
+
+
+def _kernels(module: nn.Module) -> list[Tensor]:
+    return [t for t in tensors_of(module).values() if t.dim() == 4 and t.shape[-1] in (1, 3)]
+
+
+def _bound(
+    module: nn.Module,
+    fused: _Fused,
+    dtype: torch.dtype,
+    device: torch.device,
+    compute_dtype: torch.dtype,
+) -> Plan:
+    traced = fused.traced
+    derived = [f"{path}.{f.derived}" for path, f in traced.folded.items() if f.derived]
+    plan = Plan(
+        Fingerprint(module, traced.opaque, derived),
+        Report("", []),
+        halo=radius(fused.graph),
+        channels=fused.channels,
+        dtype=dtype,
+        device=device,
+        guards=traced.guards,
+    )
+    kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
+    named: dict[str, str] = {}
+    if any(calls(node, *OPS) for node in fused.graph.nodes):
+        modules = {path: _AsItIs(module.get_submodule(path), dtype) for path in kept}
+        bound, named = backends.bind(to_module(fused.graph, modules), device, compute_dtype)
+        plan.run = bound if compute_dtype == dtype else _cast(bound, compute_dtype, dtype)
+    plan.report = _report(fused, named, plan, compute_dtype)
+    return plan
+
+
+def _report(fused: _Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) -> Report:
+    where = f"{dtype_name(compute_dtype)} on {plan.device}"
+    title = f"accelerated, {where}" if plan.run else "not accelerated: nothing in it fits an op"
+    lines = describe(fused.graph, named)
+    opaque = fused.traced.opaque
+    lines = [n for n in lines if not (n.what == "torch" and n.path in opaque)]
+    lines += [Line(path, "as it is", reason) for path, reason in opaque.items()]
+    lines += [Line("", "left out", f"{name}: results differed") for name in fused.left_out]
+    return Report(title, lines)
+
+
+def _cast(run: Callable, inner: torch.dtype, outer: torch.dtype) -> Callable:
+    def back(value: Any) -> Any:
+        fits = isinstance(value, Tensor) and value.dtype == inner
+        return value.to(outer) if fits else value
+
+    return lambda x: map_aggregate(run(x.to(inner)), back)
+
+
+class _AsItIs(nn.Module):
+    """A module of the user's inside the graph. It is held, not registered: what moves or casts the
+    graph leaves it alone. It gets and gives its own dtype."""
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype):
+        super().__init__()
+        self._held = (module, dtype)
+
+    def forward(self, *args, **kwargs):
+        module, dtype = self._held
+        given: set[torch.dtype] = set()
+
+        def to_own(value: Any) -> Any:
+            if isinstance(value, Tensor) and value.is_floating_point():
+                given.add(value.dtype)
+                return value.to(dtype)
+            return value
+
+        result = module(*map_aggregate(args, to_own), **map_aggregate(kwargs, to_own))
+        if given <= {dtype}:
+            return result
+        outer = given.pop()
+        return map_aggregate(
+            result, lambda v: v.to(outer) if isinstance(v, Tensor) and v.dtype == dtype else v
+        )

@@ -1,0 +1,118 @@
+"""What became of a network, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+
+import torch
+from torch.fx import Graph, Node
+
+from .graph import CONV, ESA, OPS, PIXEL_SHUFFLE, SPAB, Conv, conv_of, paths, value
+
+
+@dataclass(frozen=True)
+class Line:
+    """One block. ``path``: its module. ``what``: the op it became, or ``torch`` for what runs as
+    before. ``detail``: what was taken in, or why not. ``backend``: who computes it, if bound."""
+
+    path: str
+    what: str
+    detail: str = ""
+    backend: str = ""
+
+
+@dataclass
+class Report:
+    """``str()`` of it is a table. ``title``: the state of the whole network in a sentence."""
+
+    title: str
+    lines: list[Line] = field(default_factory=list)
+
+    def under(self, path: str) -> list[Line]:
+        """The lines, for a parent that knows this network as ``path``."""
+        return [replace(line, path=_join(path, line.path)) for line in self.lines]
+
+    def __str__(self) -> str:
+        rows = [(n.path or "(itself)", n.what, n.backend, n.detail) for n in self.lines]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+        table = ("  ".join([*map(str.ljust, row, widths), row[3]]).rstrip() for row in rows)
+        return "\n".join([self.title, *(f"  {row}" for row in table)])
+
+
+def _join(*names: str) -> str:
+    return ".".join(name for name in names if name)
+
+
+def describe(graph: Graph, backends: Mapping[str, str]) -> list[Line]:
+    """The lines of a fused graph; ``backends``: node name -> backend, of a bound one."""
+    lines: list[Line] = []
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target in OPS:
+            path = _common(paths(node))
+            backend = backends.get(node.name, "")
+            lines.append(Line(path, _name(node), _detail(node), backend))
+        elif _computes(node):
+            _add_torch(lines, node)
+    return lines
+
+
+def _common(names: tuple[str, ...]) -> str:
+    """The innermost module that holds all of them; all names where that is the network itself."""
+    levels = zip(*(name.split(".") for name in names), strict=False)
+    shared = [level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels)]
+    return ".".join(shared) if shared else " + ".join(filter(None, names))
+
+
+def _name(node: Node) -> str:
+    return node.target.name().removeprefix("esr_kernels::")
+
+
+def _detail(node: Node) -> str:
+    if node.target is CONV:
+        return _conv_detail(conv_of(node))
+    if node.target is SPAB:
+        return f"three 3x3, {_channels(node.args[1])}, silu, attention"
+    if node.target is ESA:
+        return f"{value(node.args[9]).shape[0]} channels, conv1 to the product"
+    skip = " + enlarged picture" if node.args[4] is not None else ""
+    assert node.target is PIXEL_SHUFFLE
+    return f"3x3, {_channels(node.args[1])}, x{node.args[3]}{skip}"
+
+
+def _conv_detail(conv: Conv) -> str:
+    act = {"none": "", "lrelu": f", lrelu({conv.slope:g})", "spab": ", SPAB's attention"}
+    joined = f", {len(conv.inputs)} inputs" if len(conv.inputs) > 1 else ""
+    added = ", + residual" if conv.residual is not None and conv.act != "spab" else ""
+    tail = act.get(conv.act, f", {conv.act}")
+    return f"{conv.kernel}x{conv.kernel}, {_channels(conv.weight)}{joined}{tail}{added}"
+
+
+def _channels(weight: Node) -> str:
+    out, into = value(weight).shape[:2]
+    return f"{into} -> {out}"
+
+
+def _computes(node: Node) -> bool:
+    return (
+        node.op in ("call_function", "call_method", "call_module")
+        and "shape" in node.meta
+        and (getattr(node.target, "__name__", "") not in ("getitem", "getattr"))
+    )
+
+
+def _add_torch(lines: list[Line], node: Node) -> None:
+    """Neighbouring steps that stay in torch share a line."""
+    path = node.meta.get("path", "")
+    name = node.target if isinstance(node.target, str) else node.target.__name__
+    name = "module" if node.op == "call_module" else name
+    if lines and lines[-1].what == "torch" and lines[-1].path == path:
+        lines[-1] = replace(lines[-1], detail=f"{lines[-1].detail}, {name}")
+    else:
+        lines.append(Line(path, "torch", name))
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,96 @@
+"""What this machine has for the package, and why the rest is missing."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from . import __version__, backends, models
+
+
+@dataclass(frozen=True)
+class Info:
+    """Answers of ``info()``; ``str()`` is a table a person can read.
+
+    ``backends`` and ``weights``: ``(name, available, detail)`` each. ``threads``: those that torch,
+    and with it the kernels, will use. ``gpu``: its name, or why there is none.
+    """
+
+    version: str
+    python: str
+    torch: str
+    cpu: str
+    threads: int
+    gpu: str
+    backends: tuple[tuple[str, bool, str], ...]
+    weights: tuple[tuple[str, bool, str], ...]
+
+    def __str__(self) -> str:
+        lines = [
+            f"esr_kernels  {self.version}",
+            f"python       {self.python}",
+            f"torch        {self.torch}",
+            f"cpu          {self.cpu}, {self.threads} threads in use",
+            f"gpu          {self.gpu}",
+        ]
+        for title, rows in (("backends", self.backends), ("weights", self.weights)):
+            lines.append(f"{title}")
+            width = max((len(name) for name, _, _ in rows), default=0)
+            for name, available, detail in rows:
+                lines.append(f"  {'yes' if available else 'no ':3}  {name:{width}}  {detail}")
+        return "\n".join(lines)
+
+
+def info() -> Info:
+    """Describe this machine: versions, processor, threads, GPU, backends, official weights.
+
+    Loads no network, downloads nothing, and never raises because a part is missing.
+    """
+    return Info(
+        version=__version__,
+        python=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        torch=torch.__version__,
+        cpu=_cpu(),
+        threads=torch.get_num_threads(),
+        gpu=_gpu(),
+        backends=tuple(backends.describe()),
+        weights=_weights(),
+    )
+
+
+def _cpu() -> str:
+    """The processor's name as the system gives it; Python's own is empty on Linux."""
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for line in table.read_text(errors="replace").splitlines():
+            if line.startswith(("model name", "Model")):
+                return f"{line.split(':', 1)[1].strip()} ({os.cpu_count()} logical cores)"
+    return f"{platform.processor() or platform.machine()} ({os.cpu_count()} logical cores)"
+
+
+def _gpu() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}; no kernels of ours for it yet, plain torch runs"
+    if torch.version.cuda is None:
+        return "none: this torch is built without GPU support"
+    return "none that torch can use: no device, or no driver for it"
+
+
+def _weights() -> tuple[tuple[str, bool, str], ...]:
+    """The official files by name: where each lies, or that it would be downloaded.
+
+    By name only: hashing them is left to the moment they are loaded.
+    """
+    chosen, reference = os.environ.get("ESR_KERNELS_WEIGHTS"), models.weights.reference_folder()
+    folders = [Path(chosen)] if chosen else []
+    folders += [reference / "reference" / "weights"] if reference else []
+    folders += [models.weights.cache_folder()]
+    rows = []
+    for official in models.list_models():
+        name = official.url.rsplit("/", 1)[1]
+        found = [folder / name for folder in folders if (folder / name).is_file()]
+        detail = str(found[0]) if found else f"fetched on first use into {folders[-1]}"
+        rows.append((official.name, bool(found), detail))
+    return tuple(rows)

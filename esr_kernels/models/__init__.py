@@ -1,0 +1,14 @@
+"""Networks as readable torch modules, and everything between a checkpoint file and one of them.
+
+``load(source)`` gives a plain module; ``list_models()`` says which names it knows. All networks
+take and return pictures in [0, 1]. Nothing here knows of acceleration: the modules are also the
+oracle which the fast paths are tested against.
+"""
+
+from .catalogue import list_models
+from .loader import load
+from .registry import find
+from .rlfn import RLFN
+from .span import SPAN
+
+__all__ = ["RLFN", "SPAN", "find", "list_models", "load"]

@@ -1,0 +1,53 @@
+"""What every network has in common, and how one is described to the registry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+Shapes = Mapping[str, torch.Size]
+
+
+class Upscaler(nn.Module):
+    """A network from a picture in [0, 1] to one ``scale`` times as large, in [0, 1], not clamped.
+
+    ``name``: its name in the registry. ``in_channels``, ``out_channels``, ``scale``: whole numbers.
+    ``data_range``: the range its weights were trained in; the module multiplies by it and divides
+    again, so callers need not care. ``min_size``: least height and width of a picture, in pixels.
+    """
+
+    name: str
+    scale: int
+    in_channels: int
+    out_channels: int
+    data_range: float = 1.0
+    min_size: int = 1
+
+    def inference_form(self) -> "Upscaler":
+        """The same function with everything merged that serves training only; ``self`` if nothing.
+
+        Merges are computed in float64 and stored in the parameters' own dtype.
+        """
+        return self
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network as the registry sees it: how to tell its checkpoints, and how to build it.
+
+    ``detect``: from the shapes of a checkpoint's tensors to the keyword arguments of ``build``, or
+    None if nothing in them looks like this network. It guesses through missing or odd entries: the
+    exact comparison of keys and shapes comes afterwards and names what is wrong.
+    """
+
+    name: str
+    title: str
+    paper: str
+    build: Callable[..., Upscaler]
+    detect: Callable[[Shapes], dict | None]
+
+    def expected(self, hyperparameters: dict) -> dict[str, torch.Tensor]:
+        """Key -> tensor without storage (device "meta") of a checkpoint with these parameters."""
+        with torch.device("meta"):
+            return self.build(**hyperparameters).state_dict()

@@ -1,0 +1,94 @@
+"""All networks, and which of them a checkpoint belongs to.
+
+A new network is one file with a ``NETWORK`` and one line here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from . import rlfn, span
+from .network import Network
+
+NETWORKS: tuple[Network, ...] = (span.NETWORK, rlfn.NETWORK)
+
+
+def find(name: str) -> Network:
+    """The network of that name. Raises ``ValueError`` naming the known ones."""
+    for network in NETWORKS:
+        if network.name == name:
+            return network
+    raise ValueError(f"no network is called {name!r}; known: {_names()}")
+
+
+def identify(state: Mapping[str, Tensor], where: str) -> tuple[Network, dict]:
+    """Network and hyperparameters of a state dict, told from its keys, shapes and dtypes.
+
+    Every key must be there with its shape, and none besides: a near miss is never loaded. ``where``
+    names the checkpoint in errors. Raises ``ValueError`` saying what differs from the nearest
+    network, or that no known one is near.
+    """
+    shapes = {key: value.shape for key, value in state.items()}
+    near = []
+    for network in NETWORKS:
+        hyperparameters = network.detect(shapes)
+        if hyperparameters is None:
+            continue
+        difference = _Difference.between(state, network.expected(hyperparameters))
+        if not difference:
+            return network, hyperparameters
+        near.append((len(difference), network, difference))
+    if not near:
+        raise ValueError(
+            f"{where} is a checkpoint of no network known here ({_names()}): it has {len(state)} "
+            f"tensors, {_some(list(state), 3)}"
+        )
+    _, network, difference = min(near, key=lambda candidate: candidate[0])
+    raise ValueError(f"{where} is nearest to {network.title} ({network.name}), but {difference}")
+
+
+@dataclass
+class _Difference:
+    """How a state dict departs from the expected one; false when it does not."""
+
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    shapes: list[str] = field(default_factory=list)
+    dtypes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def between(cls, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> "_Difference":
+        difference = cls(
+            missing=[key for key in expected if key not in state],
+            unexpected=[key for key in state if key not in expected],
+        )
+        for key, want in expected.items():
+            got = state.get(key, want)
+            if got.shape != want.shape:
+                shapes = f"{key} (expected {tuple(want.shape)}, got {tuple(got.shape)})"
+                difference.shapes.append(shapes)
+            if want.is_floating_point() and not got.is_floating_point():
+                difference.dtypes.append(f"{key} ({got.dtype})")
+        return difference
+
+    def __len__(self) -> int:
+        return sum(map(len, (self.missing, self.unexpected, self.shapes, self.dtypes)))
+
+    def __str__(self) -> str:
+        parts = {
+            "lacks": self.missing,
+            "has keys that do not belong there": self.unexpected,
+            "has wrong shapes": self.shapes,
+            "holds numbers that are not floating point": self.dtypes,
+        }
+        return "; ".join(f"{what}: {_some(keys)}" for what, keys in parts.items() if keys)
+
+
+def _names() -> str:
+    return ", ".join(network.name for network in NETWORKS)
+
+
+def _some(items: Sequence[str], most: int = 5) -> str:
+    rest = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + rest

@@ -1,0 +1,84 @@
+"""Where the official weights are: on this machine if possible, else from the official release."""
+
+import os
+from pathlib import Path
+
+from .catalogue import OFFICIAL, OfficialFile
+
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+def find_weights(name: str) -> Path:
+    """Path of the official weights called ``name``, downloaded when they are not here.
+
+    Looked for in the folder ``$ESR_KERNELS_WEIGHTS``, the reference folder, the cache folder; then
+    fetched from the official release into the cache folder. Wherever it lies, a file counts only
+    with the pinned sha256. Raises ``ValueError`` for an unknown name and for a file of the right
+    name and the wrong content in ``$ESR_KERNELS_WEIGHTS``, ``FileNotFoundError`` when the weights
+    are nowhere and cannot be fetched, with the command that fixes it.
+    """
+    if name not in OFFICIAL:
+        raise ValueError(f"no official weights are called {name!r}; known: {', '.join(OFFICIAL)}")
+    file = OFFICIAL[name]
+    chosen = _in_chosen_folder(file)
+    if chosen is not None:
+        return chosen
+    folders = [cache_folder()]
+    if (reference := reference_folder()) is not None:
+        folders.insert(0, reference / "reference" / "weights")
+    for folder in folders:
+        if _matches(folder / file.filename, file):
+            return folder / file.filename
+    return _fetch(file)
+
+
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/esr_kernels``, by default ``~/.cache/esr_kernels``; it need not exist."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "esr_kernels"
+
+
+def reference_folder() -> Path | None:
+    """The folder of reference material: ``$ESR_KERNELS_REFERENCE``, by default ``../shared`` beside
+    the checkout; None where there is none."""
+    chosen = os.environ.get("ESR_KERNELS_REFERENCE")
+    folder = Path(chosen) if chosen else _PROJECT.parent / "shared"
+    return folder if (folder / "reference").is_dir() else None
+
+
+def _in_chosen_folder(file: OfficialFile) -> Path | None:
+    chosen = os.environ.get("ESR_KERNELS_WEIGHTS")
+    if not chosen:
+        return None
+    path = Path(chosen) / file.filename
+    if not Path(chosen).is_dir():
+        raise FileNotFoundError(f"ESR_KERNELS_WEIGHTS names {chosen}, which is not a folder")
+    if path.exists() and not _matches(path, file):
+        # The user put it there: to pass it over in silence would hide that it is not used.
+        raise ValueError(
+            f"{path} is not the official file (its sha256 is another): to use it all the same, "
+            f"pass its path, load({str(path)!r})"
+        )
+    return path if path.exists() else None
+
+
+def _matches(path: Path, file: OfficialFile) -> bool:
+    # Imported here: it pulls in http and ssl, and most programs that import models never need it.
+    from .download import sha256_of
+
+    return path.is_file() and sha256_of(path) == file.sha256
+
+
+def _fetch(file: OfficialFile) -> Path:
+    from .download import download
+
+    target = cache_folder() / file.filename
+    try:
+        return download(file.url, target, file.sha256)
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"the weights of {file.name!r} are not on this machine and could not be fetched "
+            f"({error}). Fetch them with\n"
+            f"    curl -fL --create-dirs -o {target} {file.url}\n"
+            f"or set ESR_KERNELS_WEIGHTS to a folder that holds {file.filename}, or pass weights="
+        ) from error

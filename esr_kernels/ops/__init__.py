@@ -1,0 +1,13 @@
+"""The hot paths of super-resolution networks as torch ops.
+
+Each is a function here and an op in ``torch.ops.esr_kernels``: it runs on the best backend for its
+tensors, works under ``torch.compile``, and is differentiable. A file per op holds its schema and,
+as ``reference``, its meaning in plain torch.
+"""
+
+from .conv3x3_act import conv3x3_act
+from .esa import esa
+from .pixel_shuffle import pixel_shuffle
+from .spab import spab
+
+__all__ = ["conv3x3_act", "esa", "pixel_shuffle", "spab"]

@@ -1,0 +1,114 @@
+"""What the ops ask of their arguments, and the sentences for what does not fit.
+
+Run at every call, so each check is a comparison or two and text is only made when one fails. Texts
+avoid device names: programs around us take some of them for "out of memory" and try again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_DTYPES = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.float64})
+
+
+def short(dtype: torch.dtype) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def tensors(**named: object) -> None:
+    """Raises TypeError unless every argument is a tensor."""
+    for name, value in named.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} has to be a torch.Tensor, not {type(value).__name__}")
+
+
+def optional_tensors(**named: object) -> None:
+    """Raises TypeError unless every argument is a tensor or None."""
+    for name, value in named.items():
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"{name} has to be a torch.Tensor or None, not {type(value).__name__}")
+
+
+def image(name: str, x: Tensor) -> None:
+    """``x`` has to be ``[N, C, H, W]``, not empty, of a floating dtype."""
+    if x.dtype not in _DTYPES:
+        raise TypeError(
+            f"{name} is {short(x.dtype)}; use float32, float16, bfloat16 or float64 "
+            f"(for an 8-bit picture: {name}.float() / 255)"
+        )
+    if x.dim() != 4:
+        way_out = f"; add the batch with {name}.unsqueeze(0)" if x.dim() == 3 else ""
+        raise ValueError(f"{name} has shape {list(x.shape)}, expected [N, C, H, W]{way_out}")
+    if x.numel() == 0:
+        raise ValueError(f"{name} is empty: its shape is {list(x.shape)}")
+
+
+def alike(x: Tensor, name: str, **others: Tensor | None) -> None:
+    """All tensors given have to be dense in torch's sense and share the dtype and device of ``x``.
+
+    ``name`` is what the texts call ``x``.
+    """
+    dtype, device = x.dtype, x.device
+    _strided(name, x)
+    for other_name, other in others.items():
+        if other is None:
+            continue
+        if other.dtype != dtype:
+            raise TypeError(
+                f"{other_name} is {short(other.dtype)} but {name} is {short(dtype)}; "
+                f"convert one of them with .to(dtype)"
+            )
+        if other.device != device:
+            raise ValueError(
+                f"{other_name} and {name} are on different devices; "
+                f"move one of them with .to(other.device)"
+            )
+        _strided(other_name, other)
+
+
+def _strided(name: str, x: Tensor) -> None:
+    if x.layout is not torch.strided:
+        raise TypeError(f"{name} has the layout {x.layout}; convert it with .to_dense()")
+
+
+def shape(name: str, x: Tensor, expected: tuple[int, ...], why: str) -> None:
+    """``x`` has to have exactly this shape; nothing is broadcast."""
+    if x.shape != expected:
+        raise ValueError(f"{name} has shape {list(x.shape)}, expected {list(expected)} ({why})")
+
+
+def conv(
+    weight_name: str,
+    weight: Tensor,
+    bias_name: str,
+    bias: Tensor | None,
+    channels: int,
+    sizes: tuple[int, ...],
+    makes: int | None = None,
+) -> None:
+    """``weight`` has to be ``[Co, channels, k, k]`` with ``k`` in ``sizes``, ``bias`` ``[Co]``.
+
+    ``makes`` is the ``Co`` expected, where only one fits.
+    """
+    if weight.dim() != 4:
+        raise ValueError(f"{weight_name} has shape {list(weight.shape)}, expected [Co, Ci, k, k]")
+    out, into, high, wide = weight.shape
+    if high != wide or high not in sizes:
+        allowed = " or ".join(f"{k}x{k}" for k in sizes)
+        raise ValueError(f"{weight_name} has a {high}x{wide} kernel, expected {allowed}")
+    if into != channels:
+        raise ValueError(
+            f"{weight_name} has shape {list(weight.shape)}, so it takes {into} channels, "
+            f"but is given {channels}; grouped convolutions are not supported"
+        )
+    if makes is not None and out != makes:
+        raise ValueError(
+            f"{weight_name} has shape {list(weight.shape)}, so it makes {out} channels, "
+            f"but {makes} are expected"
+        )
+    if out == 0:
+        raise ValueError(f"{weight_name} is empty: its shape is {list(weight.shape)}")
+    if bias is not None and bias.shape != (out,):
+        raise ValueError(f"{bias_name} has shape {list(bias.shape)}, expected [{out}]")

@@ -1,0 +1,60 @@
+"""Fixtures for all tests: where the reference folder is, and what "as good as torch" means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    """The folder that holds ``reference/`` and ``data/``; without it the test skips, saying so.
+
+    ``$ESR_KERNELS_REFERENCE``, else ``../shared`` beside the checkout. Mark a test that uses this
+    fixture with ``@pytest.mark.reference``.
+    """
+    folder = Path(os.environ.get("ESR_KERNELS_REFERENCE") or CHECKOUT.parent / "shared")
+    if not (folder / "reference").is_dir():
+        pytest.skip(f"no reference folder at {folder}; set ESR_KERNELS_REFERENCE to it")
+    return folder
+
+
+def errors(result: Tensor, exact: Tensor) -> tuple[float, float]:
+    """``(largest, root mean square)`` distance of ``result`` from the float64 ``exact``."""
+    difference = (result.double() - exact).abs()
+    return difference.max().item(), difference.square().mean().sqrt().item()
+
+
+def assert_as_good_as_torch(ours: Tensor, plain: Tensor, exact: Tensor, eps: float = 3e-6) -> None:
+    """Fails unless ``ours`` is as near to ``exact`` as plain torch is: ``2 * err(plain) + eps``.
+
+    Args:
+        ours: the result under test.
+        plain: the same computed by plain torch in the dtype of ``ours``.
+        exact: the same computed by plain torch in float64, from the same (rounded) inputs.
+        eps: slack as a share of the largest ``|exact|``; for the root mean square, of its RMS. The
+            default is 25 float32 roundings of that value, which Winograd's F(4x4,3x3) needs on
+            wide layers and single pixels; a term lost, or one rounded to 16 bits, costs far more.
+    """
+    assert ours.shape == exact.shape, f"shape {tuple(ours.shape)}, expected {tuple(exact.shape)}"
+    assert ours.dtype == plain.dtype, f"dtype {ours.dtype}, expected {plain.dtype}"
+    assert exact.dtype == torch.float64, "the exact result has to be float64"
+    assert ours.isfinite().all(), "the result holds NaN or Inf"
+    scales = exact.abs().max().item(), exact.square().mean().sqrt().item()
+    kinds = zip(("max", "RMS"), errors(ours, exact), errors(plain, exact), scales, strict=True)
+    for kind, error, torchs, scale in kinds:
+        limit = 2 * torchs + eps * scale
+        assert error <= limit, f"{kind} error {error:.3g} > {limit:.3g} (torch's own {torchs:.3g})"
+
+
+@pytest.fixture(scope="session")
+def tolerance() -> Callable[..., None]:
+    """:func:`assert_as_good_as_torch`, the tolerance rule of every numeric test."""
+    return assert_as_good_as_torch

@@ -1,0 +1,22 @@
+"""The challenge's golden pictures, as the reference folder keeps them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def golden(reference_dir: Path, team: int) -> tuple[dict, Tensor, Tensor]:
+    """Manifest entry, input and output in [0, 1] (float32, not clamped) of one team's network."""
+    folder = reference_dir / "reference"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    entry = next(entry for entry in manifest if entry["id"] == team)
+    with np.load(folder / entry["golden"]) as arrays:
+        return entry, torch.from_numpy(arrays["input"]), torch.from_numpy(arrays["output"])
+
+
+def limit(entry: dict) -> float:
+    """Allowed distance from the golden output: four times what rounding alone makes of it."""
+    return max(1e-5, 4 * entry["more"]["fp32_vs_fp64_max_abs"])

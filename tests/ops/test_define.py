@@ -1,0 +1,127 @@
+"""What every op gets from its declaration: backend, shape rule, autocast, FLOP count, ``out=``."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from images import image
+from operands import channels_last, conv_weights
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.flop_counter import FlopCounterMode
+
+from esr_kernels import ops
+from esr_kernels.backends import Choice
+from esr_kernels.ops._memory import apart
+from esr_kernels.ops.conv3x3_act import reference as conv3x3_act
+from esr_kernels.ops.esa import reference as esa
+from esr_kernels.ops.pixel_shuffle import reference as pixel_shuffle
+from esr_kernels.ops.spab import reference as spab
+
+
+def arguments():
+    """One set of schema arguments for every op, with 16x19 pixels."""
+    x = image(2, 6, 16, 19)
+    same, narrow, back = conv_weights(6, 6), conv_weights(4, 6, 1), conv_weights(6, 4, 1)
+    inner, inner1, tail = conv_weights(4, 4), conv_weights(4, 4, 1), conv_weights(12, 6)
+    return {
+        "conv3x3_act": (conv3x3_act, ([x], *same, "silu", 0.05, x)),
+        "spab": (spab, (x, *same, *same, *same)),
+        "esa": (esa, (x, *narrow, *inner1, *inner, *inner, *back)),
+        "pixel_shuffle": (pixel_shuffle, (x, *tail, 2, x[:, :3])),
+    }
+
+
+OPS = sorted(arguments())
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_chosen_backend_runs_on_the_schema_arguments(name, monkeypatch):
+    reference, args = arguments()[name]
+    seen = []
+
+    def choose(op, device, dtype):
+        seen.append((op, device, dtype))
+        return Choice("stand-in", lambda *given: tree_map(torch.neg, reference(*given)), ())
+
+    monkeypatch.setattr("esr_kernels.ops._define.choose", choose)
+    ours = tree_leaves(getattr(torch.ops.esr_kernels, name)(*args))
+    assert seen == [(name, torch.device("cpu"), torch.float32)]
+    for our, plain in zip(ours, tree_leaves(reference(*args)), strict=True):
+        assert torch.equal(our, -plain)
+
+
+def test_the_chosen_backend_writes_into_out(monkeypatch):
+    def run(*args, out):
+        out.fill_(3)
+
+    monkeypatch.setattr("esr_kernels.ops._define.choose", lambda *_: Choice("stand-in", run, ()))
+    (x,), weight, bias, *_ = arguments()["conv3x3_act"][1]
+    out = torch.zeros(2, 6, 16, 19)
+    assert ops.conv3x3_act(x, weight, bias, out=out) is out
+    assert (out == 3).all()
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_flops_are_those_of_the_reference(name):
+    reference, args = arguments()[name]
+    counts = []
+    for function in (getattr(torch.ops.esr_kernels, name), reference):
+        with FlopCounterMode(display=False) as counter:
+            function(*args)
+        counts.append(counter.get_total_flops())
+    assert counts[0] == counts[1] > 0
+
+
+def test_flops_of_out():
+    args = arguments()["conv3x3_act"][1]
+    with FlopCounterMode(display=False) as counter:
+        torch.ops.esr_kernels.conv3x3_act.out(*args, out=torch.empty(2, 6, 16, 19))
+    assert counter.get_total_flops() == 2 * (2 * 16 * 19) * 6 * 6 * 9
+
+
+@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("layout", [torch.clone, channels_last])
+def test_meta_tensors_follow_the_real_ones(name, layout):
+    _, (x, *rest) = arguments()[name]
+    args = [tree_map(layout, x), *rest]
+    op = getattr(torch.ops.esr_kernels, name)
+    on_meta = tree_map(lambda leaf: leaf.to("meta") if torch.is_tensor(leaf) else leaf, args)
+    for real, meta in zip(tree_leaves(op(*args)), tree_leaves(op(*on_meta)), strict=True):
+        assert (real.shape, real.stride(), real.dtype) == (meta.shape, meta.stride(), meta.dtype)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_autocast_as_in_torch(name):
+    reference, args = arguments()[name]
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = tree_leaves(getattr(torch.ops.esr_kernels, name)(*args))
+    plain = tree_leaves(reference(*args))
+    for our, full in zip(ours, plain, strict=True):
+        assert our.dtype == torch.bfloat16
+        assert (our - full).abs().max() < 0.05 * full.abs().max()
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_inference_mode_gives_the_same(name):
+    _, args = arguments()[name]
+    op = getattr(torch.ops.esr_kernels, name)
+    with torch.inference_mode():
+        inferred = tree_leaves(op(*args))
+    for a, b in zip(inferred, tree_leaves(op(*args)), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("layout", [torch.clone, channels_last])
+def test_out_and_input_in_one_tensor(layout):
+    """Never taken for apart when they overlap; channel slices of the same rows always are."""
+    places = layout(torch.arange(72.0).view(2, 4, 3, 3))
+    channels = [slice(*ends) for ends in itertools.combinations(range(5), 2)]
+    windows = list(itertools.product(channels, (slice(0, 3), slice(0, 2), slice(1, 3))))
+    for (c1, rows1), (c2, rows2) in itertools.product(windows, repeat=2):
+        a, b = places[:, c1, rows1], places[:, c2, rows2]
+        if set(a.flatten().tolist()) & set(b.flatten().tolist()):
+            assert not apart(a, b)
+        elif rows1 == rows2:
+            assert apart(a, b)

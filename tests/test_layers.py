@@ -1,0 +1,111 @@
+"""The layers of the package: a module imports only from layers below its own."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGE = PROJECT / "esr_kernels"
+
+# From the top down. A folder or module stands in exactly one line.
+LAYERS = (
+    {"__init__", "__main__"},
+    {"cli"},
+    {"upscaling", "folder", "machine", "sample", "running", "assembling", "tiling", "io"}
+    | {"progress", "api"},
+    {"models"},
+    {"fusion"},
+    {"ops"},
+    {"backends"},
+    {"_C"},
+)
+# What the order alone does not forbid: networks are plain torch, picture files are no tensors.
+NEVER = {
+    "models": {"fusion", "ops", "backends", "_C"},
+    "io": {"torch", "api", "running", "assembling", "tiling", "upscaling", "folder"},
+    "tiling": {"torch", "numpy"},
+    "backends": {"ops"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """First names of what a module imports: of ours without the package's name, of others whole."""
+    package = path.relative_to(PROJECT).with_suffix("").parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            full = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            base += node.module.split(".") if node.module else []
+            # ``from . import a`` names modules; ``from .a import b`` names what is in one.
+            full = [[*base, alias.name] for alias in node.names]
+        else:
+            continue
+        found |= {(p[1] if p[0] == "esr_kernels" and len(p) > 1 else p[0]) for p in full}
+    return found
+
+
+def home(path: Path) -> str:
+    """The name in ``LAYERS`` that a file belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def level(name: str) -> int | None:
+    return next((i for i, names in enumerate(LAYERS) if name in names), None)
+
+
+def upward(path: Path) -> list[str]:
+    """The imports of ``path`` that break a rule."""
+    own = home(path)
+    wrong = NEVER.get(own, set())
+    bad = []
+    for name in imports(path):
+        target = level(name)
+        if name in wrong or (target is not None and target < level(own) and name != "__init__"):
+            bad.append(f"{path.relative_to(PROJECT)} imports {name}")
+    return bad
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_point_down(path):
+    assert level(home(path)) is not None, f"{home(path)} has no place in LAYERS: give it one"
+    assert upward(path) == []
+
+
+def test_an_arrow_that_points_up_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.PROJECT", tmp_path)
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path / "esr_kernels")
+    for name, line in (
+        ("backends/cpu/bad.py", "from ...ops import spab"),
+        ("models/bad.py", "from .. import fusion"),
+        ("models/blocks/bad.py", "def f():\n    import esr_kernels.fusion.halo"),
+        ("ops/bad.py", "from ..models.span import SPAN"),
+        ("tiling.py", "import torch.nn"),
+    ):
+        path = tmp_path / "esr_kernels" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(line)
+        assert upward(path), f"{line} in {name}"
+    good = tmp_path / "esr_kernels/ops/good.py"
+    good.write_text("import torch\nfrom ..backends import choose\nfrom . import spab")
+    assert upward(good) == []
+
+
+SOURCES = [
+    p
+    for folder in ("csrc", "python")
+    for p in sorted((PROJECT / folder).rglob("*"))
+    if p.suffix in {".h", ".hpp", ".cuh", ".cpp", ".cc", ".cu", ".inl"}
+]
+
+
+def test_kernels_know_no_torch():
+    forbidden = re.compile(r'#\s*include\s*[<"](torch|ATen|c10|caffe2)/')
+    bad = [str(p.relative_to(PROJECT)) for p in SOURCES if forbidden.search(p.read_text())]
+    assert bad == []
