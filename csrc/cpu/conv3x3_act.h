@@ -13,6 +13,7 @@ namespace ESR_ISA {
 
 constexpr int kGroup = ESR_GROUP;  // output channels of a register tile
 constexpr int kPanel = ESR_PANEL;  // its vectors; kGroup * kPanel accumulators
+constexpr int kRowVectors = kPanel >= 4 ? 4 : 2;  // of a 1x1 product; divides a block's 4
 constexpr int kPositions = 36;
 constexpr size_t kPanelFloats = size_t(kPanel) * kLanes;
 
@@ -169,12 +170,11 @@ ESR_INLINE void conv1x1_vectors(const ConvRow& r, int row, int vector, int o,
 
 template <Act kAct>
 inline void conv1x1_row(const ConvRow& r) {
-  constexpr int kVectors = kPanel >= 4 ? 4 : 2;  // divides the vectors of a block
   const size_t group_weights = size_t(r.conv->in_channels) * kGroup;
   for (int row = 0; row < r.rows; ++row)
-    for (int vector = 0; vector < r.geometry->blocks * kTile; vector += kVectors)
+    for (int vector = 0; vector < r.geometry->blocks * kTile; vector += kRowVectors)
       for (int o = 0; o < r.conv->out_channels; o += kGroup)
-        conv1x1_vectors<kAct, kVectors>(r, row, vector, o,
+        conv1x1_vectors<kAct, kRowVectors>(r, row, vector, o,
                                         r.conv->weight + o / kGroup * group_weights);
 }
 

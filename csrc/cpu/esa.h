@@ -42,16 +42,28 @@ inline void esa_conv(const EsaConvRow& r) {
 
 // A NaN wins, as in torch.
 ESR_INLINE float larger(float a, float b) { return b > a || b != b ? b : a; }
+ESR_INLINE Vec larger(Vec a, Vec b) { return (b > a) | (b != b) ? b : a; }
 
+// Columns first, in vectors; then 7 of their maxima for each output pixel.
 inline void esa_pool(const EsaPoolRow& r) {
+  constexpr int kOut = kLanes, kColumns = 3 * kOut + 4 + kLanes;
   for (int c = 0; c < r.channels; ++c) {
     const float* in = r.in.data + c * r.in.plane + size_t(r.y) * 3 * r.in.row;
     float* out = r.out.data + c * r.out.plane + r.y * r.out.row;
-    for (int x = 0; x < r.out_width; ++x) {
-      float most = in[x * 3];
-      for (int i = 0; i < 7; ++i)
-        for (int j = 0; j < 7; ++j) most = larger(most, in[i * r.in.row + x * 3 + j]);
-      out[x] = most;
+    for (int x0 = 0; x0 < r.out_width; x0 += kOut) {
+      const int outs = r.out_width - x0 < kOut ? r.out_width - x0 : kOut;
+      float most[kColumns];
+      for (int x = 0; x < 3 * outs + 4; x += kLanes) {
+        Vec m = load_unaligned(in + 3 * x0 + x);
+        for (int i = 1; i < 7; ++i)
+          m = larger(m, load_unaligned(in + i * r.in.row + 3 * x0 + x));
+        store_unaligned(most + x, m);
+      }
+      for (int x = 0; x < outs; ++x) {
+        float best = most[3 * x];
+        for (int j = 1; j < 7; ++j) best = larger(best, most[3 * x + j]);
+        out[x0 + x] = best;
+      }
     }
   }
 }
@@ -129,12 +141,12 @@ ESR_INLINE void add_conv_f(const EsaGateRow& r, int i, int block, float* gate) {
   const float* in = r.a.row[i] + kLanes + block * g.block_stride();
   const ConvWeights& w = *r.conv_f;
   for (int o = 0; o < w.out_channels; o += kGroup) {
-    for (int p = 0; p < kTile; p += 2) {
-      Vec sum[kGroup][2] = {};
+    for (int p = 0; p < kTile; p += kRowVectors) {
+      Vec sum[kGroup][kRowVectors] = {};
       accumulate(sum, in + p * kLanes, g.channel_stride(), w.weight + size_t(o) * w.in_channels,
                  w.in_channels);
       for (int c = 0; c < kGroup && o + c < w.out_channels; ++c) {
-        for (int v = 0; v < 2; ++v) {
+        for (int v = 0; v < kRowVectors; ++v) {
           float* to = gate + ((o + c) * kTile + p + v) * kLanes;
           store(to, load(to) + sum[c][v] + w.bias[o + c]);
         }
@@ -149,13 +161,13 @@ ESR_INLINE void apply_gate(const EsaGateRow& r, int i, int block, const float* g
   const Geometry& g = *r.geometry;
   const ConvWeights& w = *r.conv4;
   for (int o = 0; o < w.out_channels; o += kGroup) {
-    for (int p = 0; p < kTile; p += 2) {
-      Vec sum[kGroup][2] = {};
+    for (int p = 0; p < kTile; p += kRowVectors) {
+      Vec sum[kGroup][kRowVectors] = {};
       accumulate(sum, gate + p * kLanes, kTile * kLanes, w.weight + size_t(o) * w.in_channels,
                  w.in_channels);
       for (int c = 0; c < kGroup && o + c < w.out_channels; ++c) {
         const size_t at = kLanes + (o + c) * g.channel_stride() + block * g.block_stride();
-        for (int v = 0; v < 2; ++v) {
+        for (int v = 0; v < kRowVectors; ++v) {
           const size_t to = at + (p + v) * kLanes;
           store(r.out[i] + to, load(r.q.row[i] + to) * sigmoid(sum[c][v] + w.bias[o + c]));
         }

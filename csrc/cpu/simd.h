@@ -154,24 +154,31 @@ ESR_INLINE Vec keep_first(Vec v, int count) {
   return lane_numbers() < count ? v : splat(0.f);
 }
 
-// exp(x) for x <= 87, relative error 2e-7; held at exp(-87) below, never zero.
-// x = (n + f) ln 2 with n an integer and |f| <= 1/2; 2^f is a minimax polynomial; 2^n goes into
-// the exponent bits. Adding 1.5 * 2^23 leaves n in the low bits of the sum.
+// 2^f for f in [0, 1): a minimax polynomial, relative error 8e-8.
+ESR_INLINE Vec exp2_fraction(Vec f) {
+  Vec p = splat(0.001877576679f);
+  p = fma(p, f, splat(0.008989340395f));
+  p = fma(p, f, splat(0.05582631746f));
+  p = fma(p, f, splat(0.2401536174f));
+  p = fma(p, f, splat(0.6931530731f));
+  return fma(p, f, splat(0.9999999251f));
+}
+
+// exp(x) for x <= 87, relative error below 1e-6: 2^n 2^f with n + f = x log2(e), n an integer.
+// Not below exp(-87) where 2^n is put into the exponent bits by hand.
 ESR_INLINE Vec exp_below_87(Vec x) {
-  constexpr double kLog2e = 1.4426950408889634;
-  constexpr float kHigh = (float)kLog2e, kLow = (float)(kLog2e - (double)kHigh);
-  constexpr float kShift = 12582912.f;
-  x = max_keep_nan(splat(-87.f), x);
-  const Vec shifted = fma(kHigh, x, splat(kShift));
-  const Vec n = shifted - kShift;
-  const Vec f = fma(kLow, x, fma(kHigh, x, -n));
-  Vec p = splat(0.001327647181f);
-  p = fma(p, f, splat(0.009675541608f));
-  p = fma(p, f, splat(0.05550713276f));
-  p = fma(p, f, splat(0.2402211972f));
-  p = fma(p, f, splat(0.6931469671f));
-  p = fma(p, f, splat(1.0f));
-  return (Vec)((IntVec)p + ((IntVec)shifted << 23));
+  constexpr float kLog2e = 1.44269504f;
+#if defined(__AVX512DQ__)
+  const Vec scaled = kLog2e * x;
+  const Vec f = (Vec)_mm512_reduce_ps((__m512)scaled, 1);  // minus its floor
+  return (Vec)_mm512_scalef_ps((__m512)exp2_fraction(f), (__m512)scaled);
+#else
+  const Vec scaled = kLog2e * max_keep_nan(splat(-87.f), x);
+  // Adding 1.5 * 2^23 - 1/2 leaves the rounded-down n in the low bits of the sum.
+  const Vec shifted = (scaled - .5f) + 12582912.f;
+  const Vec f = scaled - (shifted - 12582912.f);
+  return (Vec)((IntVec)exp2_fraction(f) + ((IntVec)shifted << 23));
+#endif
 }
 
 ESR_INLINE Vec sigmoid_above_minus_87(Vec x) { return reciprocal(1.f + exp_below_87(-x)); }

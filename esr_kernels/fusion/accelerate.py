@@ -36,7 +36,7 @@ class Accelerated(Replacement):
     def __call__(self, *args, **kwargs):
         if len(args) == 1 and not kwargs and self._may_run(args[0]):
             plan = self.current_plan()
-            if plan.run is not None and plan.accepts(args[0]):
+            if plan.run is not None and plan.accepts(args[0]) and not _is_autocast(args[0]):
                 return plan.run(args[0])
         return self.original(*args, **kwargs)
 
@@ -58,7 +58,7 @@ class Accelerated(Replacement):
         return self.plan
 
     def _may_run(self, x) -> bool:
-        if self.module.training or type(x) is not Tensor or _is_watched(x):
+        if self.module.training or type(x) is not Tensor or _is_watched():
             return False
         if not torch.is_grad_enabled():
             return True
@@ -79,14 +79,18 @@ class Accelerated(Replacement):
         return self.plan.fingerprint.parameters if current else self.module.parameters()
 
 
-def _is_watched(x: Tensor) -> bool:
-    """Whether something else records or transforms what torch computes just now."""
-    return (
-        torch.jit.is_tracing()
-        or torch.compiler.is_compiling()
+def _is_watched() -> bool:
+    """Whether something else records, counts or transforms what torch computes just now."""
+    return bool(
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
         or torch._C._are_functorch_transforms_active()
-        or torch.is_autocast_enabled(x.device.type)
+        or torch._C._len_torch_dispatch_stack()
     )
+
+
+def _is_autocast(x: Tensor) -> bool:
+    return torch.is_autocast_enabled(x.device.type)
 
 
 def _module_of(model) -> nn.Module:
@@ -108,8 +112,9 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None):
     ``esr_kernels``, the result is compared with the original on a small picture, and what does not
     fit keeps running in torch (``explain`` says why). Class, parameters, ``state_dict`` and hooks
     stay as they are; copying, pickling, ``.to()``, ``.half()``, ``load_state_dict()`` and training
-    stay right. Training mode, and calls where gradients are wanted, go the original way. After a
-    change of a plain Python attribute (a slope, a flag) call it again.
+    stay right. Training mode, and calls where gradients are wanted, go the original way. What is
+    not noticed by itself: a change of a plain Python attribute (a slope, a flag), and on a GPU an
+    in-place write to a parameter's ``.data``. Call it again then.
 
     ``compute_dtype``: a floating dtype to compute in; inputs and outputs keep the module's dtype.
 

@@ -3,6 +3,8 @@
 Folded and packed weights are a cache of the module's tensors. ``state_dict`` loading, optimiser
 steps, ``.to()``, ``.half()`` and assignments change a tensor's identity, version, dtype, device or
 memory; all five are compared, with the tensors kept alive so that none can be taken for another.
+Writes through ``.data`` (running averages of weights) and to inference tensors leave no such trace:
+on the CPU one value of every tensor is compared too, which finds what rescales or replaces them.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from .copying import hooks_of, tensors_of
@@ -45,7 +49,8 @@ class Fingerprint:
                 for attributes in (part._parameters, part._buffers, part.__dict__):
                     self._hold(attributes, tensors_of(part))
         self._tensors = [t for t in self._held if isinstance(t, Tensor)]
-        # Inference tensors have no version; nothing can be written to them outside that mode.
+        self._samples = [_sample(t) for t in self._tensors if t.device.type == "cpu" and t.numel()]
+        # Inference tensors have no version.
         self._versioned = [t for t in self._tensors if not t.is_inference()]
         # Hooks on the module itself run around its forward whatever that is.
         self._hooks = [
@@ -66,11 +71,24 @@ class Fingerprint:
             list(map(_VERSION, self._versioned)),
             list(map(Tensor.data_ptr, self._tensors)),
             list(map(_KIND, self._tensors)),
-            list(map(_TRAINING, self._modules)),
+            self._mode(),
+            list(map(np.ndarray.tobytes, self._samples)),
             any(self._hooks),
         )
+
+    def _mode(self) -> list[bool]:
+        # A plan serves evaluation mode only: made in training mode, it is one for after .eval().
+        if self._modules[0].training:
+            return [False] * len(self._modules)
+        return list(map(_TRAINING, self._modules))
 
     def holds(self) -> bool:
         """Whether nothing has changed."""
         now = [attributes.get(name) for attributes, name in self._slots]
         return all(map(operator.is_, now, self._held)) and self._mark() == self._marks
+
+
+def _sample(tensor: Tensor) -> np.ndarray:
+    """The bytes of the value in the middle of a CPU tensor, as a view of its memory."""
+    middle = tensor.detach()[tuple(size // 2 for size in tensor.shape)]
+    return middle.reshape(1).view(torch.uint8).numpy()

@@ -133,8 +133,6 @@ def duplicate(graph: Graph) -> Graph:
     """A copy of the nodes; constants share their tensors."""
     twin = Graph()
     twin.output(twin.graph_copy(graph, {}))
-    for old, new in zip(graph.nodes, twin.nodes, strict=True):
-        new.meta = dict(old.meta)
     return twin
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CodeType, MethodType
 
 from torch import nn
 
@@ -21,6 +22,15 @@ class Replacement:
     def __init__(self, module: nn.Module, previous: Callable | None):
         self.module = module
         self.previous = previous
+
+    @property
+    def __wrapped__(self) -> Callable:
+        # The name that inspect.signature follows: exporters ask forward for its parameters.
+        return self.previous or MethodType(type(self.module).forward, self.module)
+
+    @property
+    def __code__(self) -> CodeType:
+        return self.__wrapped__.__code__  # torch.export reads the parameters' names here
 
     def original(self, *args, **kwargs):
         """What the module would do without the replacement."""

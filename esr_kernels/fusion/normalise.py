@@ -37,7 +37,6 @@ def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
     Raises ``Untraceable`` for what a graph that is run in another dtype, or without the memory
     layout of the original, cannot stand for.
     """
-    sweep(traced.graph)
     worker = _Normaliser(traced, twin, probe)
     for node in list(traced.graph.nodes):
         worker.visit(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Graph
 from torch.fx.node import map_aggregate
+from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import backends
 from .copying import hooks_of, private_copy, tensors_of
@@ -68,8 +70,7 @@ def make_plan(module: nn.Module, compute_dtype: torch.dtype | None = None) -> Pl
     ``compute_dtype``: what to compute in, the module's own dtype if None. Raises what the backends
     raise (``ValueError`` for an unknown ``ESR_KERNELS_BACKEND``).
     """
-    # Packed weights must not be inference tensors, even if the first call comes inside that mode.
-    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with _apart():
         try:
             dtype, device = _kind(module)
         except ValueError as error:
@@ -80,6 +81,15 @@ def make_plan(module: nn.Module, compute_dtype: torch.dtype | None = None) -> Pl
             report = Report(f"not accelerated as a whole: {error}")
             return Plan(Fingerprint(module, (), ()), report, retry=False)
         return _bound(module, fused, dtype, device, compute_dtype or dtype)
+
+
+@contextmanager
+def _apart():
+    """Outside whatever the caller works in, and without a trace in the caller's random state."""
+    # Packed weights must not be inference tensors, even if the first call comes inside that mode.
+    own_random = torch.random.fork_rng(devices=[])
+    with torch.inference_mode(False), torch.no_grad(), own_random, _disable_current_modes():
+        yield
 
 
 def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
@@ -100,6 +110,8 @@ def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused
         twin = private_copy(module)
     except Exception as error:
         raise Untraceable(f"it cannot be copied ({type(error).__name__})") from error
+    if twin.training:
+        twin.eval()  # only then is the plan used
     x, expected = _observed(twin)
     probe = x.to(device, dtype)
     traced = trace(twin, hooked, probe)

@@ -9,6 +9,7 @@ from itertools import takewhile
 import torch
 from torch.fx import Graph, Node
 
+from ..backends import REFERENCE
 from .graph import CONV, ESA, OPS, PIXEL_SHUFFLE, SPAB, Conv, conv_of, paths, value
 
 
@@ -32,7 +33,7 @@ class Report:
 
     def under(self, path: str) -> list[Line]:
         """The lines, for a parent that knows this network as ``path``."""
-        return [replace(line, path=_join(path, line.path)) for line in self.lines]
+        return [replace(line, path=_under(path, line.path)) for line in self.lines]
 
     def __str__(self) -> str:
         rows = [(n.path or "(itself)", n.what, n.backend, n.detail) for n in self.lines]
@@ -41,8 +42,8 @@ class Report:
         return "\n".join([self.title, *(f"  {row}" for row in table)])
 
 
-def _join(*names: str) -> str:
-    return ".".join(name for name in names if name)
+def _under(parent: str, names: str) -> str:
+    return " + ".join(f"{parent}.{name}".rstrip(".") for name in names.split(" + "))
 
 
 def describe(graph: Graph, backends: Mapping[str, str]) -> list[Line]:
@@ -53,6 +54,8 @@ def describe(graph: Graph, backends: Mapping[str, str]) -> list[Line]:
             path = _common(paths(node))
             backend = backends.get(node.name, "")
             lines.append(Line(path, _name(node), _detail(node), backend))
+        elif backends.get(node.name, REFERENCE) != REFERENCE and _computes(node):
+            lines.append(Line(node.meta.get("path", ""), _name(node), "", backends[node.name]))
         elif _computes(node):
             _add_torch(lines, node)
     return lines
@@ -66,7 +69,11 @@ def _common(names: tuple[str, ...]) -> str:
 
 
 def _name(node: Node) -> str:
-    return node.target.name().removeprefix("esr_kernels::")
+    if node.target in OPS:
+        return node.target.name().removeprefix("esr_kernels::")
+    if node.op == "call_module":
+        return "module"
+    return node.target if isinstance(node.target, str) else node.target.__name__
 
 
 def _detail(node: Node) -> str:
@@ -105,8 +112,7 @@ def _computes(node: Node) -> bool:
 def _add_torch(lines: list[Line], node: Node) -> None:
     """Neighbouring steps that stay in torch share a line."""
     path = node.meta.get("path", "")
-    name = node.target if isinstance(node.target, str) else node.target.__name__
-    name = "module" if node.op == "call_module" else name
+    name = _name(node)
     if lines and lines[-1].what == "torch" and lines[-1].path == path:
         lines[-1] = replace(lines[-1], detail=f"{lines[-1].detail}, {name}")
     else:

@@ -67,6 +67,9 @@ def trace(twin: nn.Module, opaque: dict[str, str], probe: Tensor) -> Traced:
         raise Untraceable(_reason(error)) from error
     finally:
         _restore(state)
+    for node in list(tracer.graph.nodes):
+        if node.op == "get_attr" and not node.users:
+            tracer.graph.erase_node(node)
     return tracer.traced
 
 

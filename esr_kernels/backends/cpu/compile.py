@@ -82,8 +82,8 @@ def _taken(graph: Graph, constants: dict[Node, Tensor]) -> set[Node]:
     for node in graph.nodes:
         reads = [n for n in node.all_input_nodes if n not in constants]
         op = _op(node)
-        if op is None and node.target is operator.getitem and node.args[0] in taken:
-            taken.add(node)
+        if node.target is operator.getitem and _op(node.args[0]) == "spab":
+            taken.update([node] if node.args[0] in taken else [])
             continue
         if not reads or any(_shape(n)[2:] != size for n in reads if n not in taken):
             continue

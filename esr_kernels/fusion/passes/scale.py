@@ -31,8 +31,11 @@ def fold_scale(graph: Graph) -> None:
     with zero padding. An offset before it is not (the padded ring has none), so it stays, in one
     form: ``x - c`` with ``c`` of shape ``[1, C, 1, 1]``.
     """
+    for node in reversed(list(in_order(graph, *_ARITHMETIC))):  # of a chain, the nearest first
+        _fold_before(node)
     for node in in_order(graph, *_ARITHMETIC):
-        _fold_behind(node) or _fold_before(node) or _as_shift(node)
+        if not _fold_behind(node):
+            _as_shift(node)
     sweep(graph)
 
 
@@ -83,18 +86,19 @@ def _fold_behind(node: Node) -> bool:
         conv = with_weights(node.graph, conv, weight, bias, source)
     source.args = conv.args
     node.replace_all_uses_with(x)
+    node.graph.erase_node(node)
     return True
 
 
-def _fold_before(node: Node) -> bool:
+def _fold_before(node: Node) -> None:
     """Into the convolutions that read the scaled tensor, if nothing else does."""
     found = _operands(node) if node.target in (operator.mul, operator.truediv) else None
     if found is None or not node.users:
-        return False
+        return
     x, s = found
     convs = {user: _reads(user, node) for user in node.users}
     if None in convs.values():
-        return False
+        return
     s = 1 / s if node.target is operator.truediv else s
     for user, conv in convs.items():
         weight = value(conv.weight) * s.view(1, -1, 1, 1)
@@ -102,7 +106,7 @@ def _fold_before(node: Node) -> bool:
             conv = with_weights(node.graph, conv, weight, value(conv.bias), user)
         user.args = conv.args
     node.replace_all_uses_with(x)
-    return True
+    node.graph.erase_node(node)
 
 
 def _reads(user: Node, node: Node):
@@ -110,14 +114,13 @@ def _reads(user: Node, node: Node):
     return conv if conv and conv.inputs == (node,) and conv.residual is not node else None
 
 
-def _as_shift(node: Node) -> bool:
+def _as_shift(node: Node) -> None:
     """Only where convolutions read it: elsewhere (a gate's -1/2) it means something else."""
     found = _operands(node) if node.target in (operator.add, operator.sub) else None
     if found is None or not all(_reads(user, node) for user in node.users):
-        return False
+        return
     x, s = found
     s = -s if node.target is operator.add else s
     with node.graph.inserting_before(node):
         c = constant(node.graph, s.expand(shape(x)[1]).reshape(1, -1, 1, 1).clone(), "shift")
     supplant(node, operator.sub, (x, c))
-    return True

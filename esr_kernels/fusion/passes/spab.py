@@ -6,7 +6,7 @@ import operator
 
 from torch.fx import Graph, Node
 
-from ..graph import CONV, SPAB, Conv, calls, conv_of, in_order, only_use, paths, supplant
+from ..graph import CONV, SPAB, Conv, conv_of, in_order, only_use, paths, supplant, sweep
 
 
 def fuse_spab(graph: Graph) -> None:
@@ -38,20 +38,14 @@ def _hidden(after: Conv | None) -> tuple[Node | None, Conv | None]:
 def _replace(gate: Node, v: Node, t: Node, convs: tuple[Conv, Conv, Conv]) -> None:
     graph = gate.graph
     weights = [w for conv in convs for w in (conv.weight, conv.bias)]
-    # In the place of t, the earliest of the results: constants are moved there first.
+    # In the place of t, the earliest of the results: later constants are moved there first.
     for w in weights:
-        if w is not None:
+        if w is not None and t < w:
             t.prepend(w)
     with graph.inserting_before(t):
         pair = graph.call_function(SPAB, (convs[0].inputs[0], *weights))
     pair.meta["paths"] = paths(t, v, gate)
     for index, old in ((0, gate), (1, t)):
         new = supplant(old, operator.getitem, (pair, index))
-        new.meta.pop("paths")
-    graph.erase_node(v)
-    _drop_unread(pair)
-
-
-def _drop_unread(pair: Node) -> None:
-    for item in [u for u in pair.users if calls(u, operator.getitem) and not u.users]:
-        pair.graph.erase_node(item)
+        new.meta.pop("paths")  # the op does their work
+    sweep(graph)

@@ -1,0 +1,16 @@
+"""Whole networks beside what torch itself offers.
+
+Where a peer is installed, ``bench_peers.py`` times SPAN-28 and RLFN against all of these and the
+peers in the same rounds; run together, those cases are left to it.
+"""
+
+import pytest
+
+from .networks import NETWORKS, SIZES, problem
+from .torch_ways import TORCH_WAYS
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("network", NETWORKS)
+def test_models(contest, network, size):
+    contest("models", problem(network, *size), TORCH_WAYS)

@@ -1,0 +1,22 @@
+"""``pixel_shuffle``: the tail of a x4 network with its convolution."""
+
+import pytest
+import torch
+
+from esr_kernels.ops.pixel_shuffle import reference
+from tests.images import image
+
+from .problem import op_problem, weights_of
+from .torch_ways import TORCH_WAYS
+
+
+@pytest.mark.parametrize("channels", [28, 46])
+def test_pixel_shuffle(contest, channels):
+    def bind(function):
+        return lambda xs, *weights: function(xs[0], *weights, 4, None)
+
+    weights = weights_of((48, channels, 3))
+    functions = reference, torch.ops.esr_kernels.pixel_shuffle.default
+    inputs = (image(1, channels, 256, 256),)
+    name = f"{channels} channels 256x256"
+    contest("pixel_shuffle", op_problem(name, bind, functions, inputs, weights), TORCH_WAYS)

@@ -1,0 +1,120 @@
+"""How a benchmark runs: threads, rounds, the table at the end, and ``results/latest.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from .contest import OURS, Factory, median_ms, prepare, rivals_round, rounds_for
+from .limits import limits_ms, measure
+from .peers import installed
+from .problem import Problem
+from .report import terminal_tables
+from .stamp import machine_stamp
+
+LATEST = Path(__file__).parent / "results" / "latest.json"
+_cases = pytest.StashKey[list[dict]]()
+_measured = pytest.StashKey[dict[str, dict]]()
+
+
+def pytest_configure(config):
+    config.stash[_cases] = []
+    config.stash[_measured] = {}
+    # Raised inside torch.compile and the ONNX exporter, whoever calls them.
+    config.addinivalue_line("filterwarnings", "ignore:`torch.jit:DeprecationWarning")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Time a network once: ``bench_peers`` has the contestants of ``bench_models`` and more."""
+    names = {item.nodeid.rsplit("::", 1)[1].split("[")[-1] for item in _of(items, "bench_peers.py")}
+    twice = [
+        item
+        for item in _of(items, "bench_models.py")
+        if installed() and item.nodeid.rsplit("::", 1)[1].split("[")[-1] in names
+    ]
+    if twice:
+        config.hook.pytest_deselected(items=twice)
+        items[:] = [item for item in items if item not in twice]
+
+
+def _of(items: list[pytest.Item], file: str) -> list[pytest.Item]:
+    return [item for item in items if item.path.name == file]
+
+
+@pytest.fixture(params=[1, 2], ids=["1-thread", "2-threads"])
+def threads(request):
+    """Number of threads for everybody in this case; torch's own setting is put back."""
+    if request.param > (os.cpu_count() or 1):
+        pytest.skip(f"this machine has fewer than {request.param} cores")
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def contest(benchmark, threads, request) -> Callable[[str, Problem, Mapping[str, Factory]], None]:
+    """``contest(group, problem, factories)``: check all contestants, time them in turns, record.
+
+    pytest-benchmark times ours; the rivals' turns run as the set-up of each of its rounds, so all
+    medians come from the same rounds. ``--benchmark-min-rounds`` and ``--benchmark-max-time`` (per
+    case, seconds) mean what they always mean.
+    """
+    option = request.config.getoption
+
+    def run(group: str, problem: Problem, factories: Mapping[str, Factory]) -> None:
+        machine = measure(threads)
+        with torch.no_grad():
+            field = prepare(problem, threads, factories)
+            least, time_s = option("benchmark_min_rounds"), float(option("benchmark_max_time"))
+            rounds = rounds_for(field.round_s, least, time_s)
+            rivals = {name: c for name, c in field.ready.items() if name != OURS}
+            times_s: dict[str, list[float]] = {name: [] for name in rivals}
+            turns = rivals_round(rivals, times_s)
+            benchmark.pedantic(field.ready[OURS].call, setup=turns, rounds=rounds)
+        if benchmark.stats is None:  # --benchmark-disable: checked, not timed
+            return
+        times_s = {OURS: benchmark.stats.stats.data} | times_s
+        case = {
+            "group": group,
+            "case": problem.name,
+            "threads": threads,
+            "note": problem.note,
+            "rounds": rounds,
+            "ms": {name: median_ms(times) for name, times in times_s.items()},
+            "left_out": field.left_out,
+            "limits_ms": limits_ms(problem.work, machine),
+        }
+        benchmark.extra_info.update(case)
+        request.config.stash[_cases].append(case)
+        request.config.stash[_measured][str(threads)] = {
+            "gflops": machine.flops / 1e9,
+            "gbytes_s": machine.bandwidth / 1e9,
+        }
+
+    return run
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    machine_info["esr_kernels"] = machine_stamp()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the tables and keep their figures in ``results/latest.json``."""
+    if not config.stash[_cases]:
+        return
+    result = {
+        "machine": machine_stamp() | {"measured": config.stash[_measured]},
+        "cases": config.stash[_cases],
+    }
+    terminalreporter.write_sep("=", "contestants in turns, medians")
+    terminalreporter.write_line(terminal_tables(result))
+    LATEST.parent.mkdir(exist_ok=True)
+    LATEST.write_text(json.dumps(result, indent=1) + "\n")
+    terminalreporter.write_line(f"written to {LATEST}; keep it with: python bench/report.py --keep")

@@ -1,0 +1,100 @@
+"""What the hardware allows: arithmetic and memory, measured in the same run.
+
+Peak arithmetic is what ``torch.mm`` reaches on two float32 matrices of 2048 x 2048 (best of five),
+bandwidth what a copy between two tensors of 256 MiB reaches, both directions counted. Both are what
+a good library gets out of this machine in this hour, not the figures of a data sheet.
+
+A limit in ms is the larger of arithmetic / peak and bytes / bandwidth, where bytes are inputs,
+weights and results moved once. The *direct* limit counts every multiplication of the convolutions;
+the *F(4x4)* limit counts a quarter of those in 3x3 convolutions of stride 1, as Winograd's
+F(4x4, 3x3) needs 36 for 16 outputs instead of 144, and nothing for its transforms. Activations
+count as nothing in both.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+WINOGRAD_SAVING = 4  # 16 outputs x 9 taps, in 36 multiplications
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiply-adds of 3x3 convolutions of stride 1, of all the others, and bytes moved."""
+
+    winograd_macs: int
+    other_macs: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Measured speed: float32 operations per second (an FMA is two) and bytes per second."""
+
+    flops: float
+    bandwidth: float
+
+
+class _CountConvolutions(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.winograd_macs = self.other_macs = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.convolution.default:
+            weight, stride = args[1], args[3]
+            macs = result.numel() * weight[0].numel()
+            if tuple(weight.shape[2:]) == (3, 3) and tuple(stride) == (1, 1):
+                self.winograd_macs += macs
+            else:
+                self.other_macs += macs
+        return result
+
+
+def count_work(module: nn.Module, inputs: tuple[Tensor, ...]) -> Work:
+    """Count by running the module on tensors without storage."""
+    with torch.no_grad(), _CountConvolutions() as count:
+        result = copy.deepcopy(module).to("meta")(*(x.to("meta") for x in inputs))
+    moved = [*inputs, *module.parameters(), *tree_leaves(result)]
+    total = sum(t.numel() * t.element_size() for t in moved)
+    return Work(count.winograd_macs, count.other_macs, total)
+
+
+def limits_ms(work: Work, machine: Machine) -> dict[str, float]:
+    """The limits of this module's docstring: ``{"direct": ms, "winograd": ms}``."""
+    memory = work.bytes / machine.bandwidth
+    direct = 2 * (work.winograd_macs + work.other_macs) / machine.flops
+    winograd = 2 * (work.winograd_macs / WINOGRAD_SAVING + work.other_macs) / machine.flops
+    return {"direct": 1e3 * max(direct, memory), "winograd": 1e3 * max(winograd, memory)}
+
+
+@cache
+def measure(threads: int) -> Machine:
+    """Measure this machine with torch on ``threads`` threads, which have to be set already."""
+    n = 2048
+    a, b = torch.rand(n, n), torch.rand(n, n)
+    c = torch.empty(n, n)
+    mm_s = _best(lambda: torch.mm(a, b, out=c))
+    source = torch.zeros(2**26)
+    target = torch.zeros_like(source)
+    copy_s = _best(lambda: target.copy_(source))
+    return Machine(2 * n**3 / mm_s, 2 * source.numel() * source.element_size() / copy_s)
+
+
+def _best(call: Callable[[], object], times: int = 5) -> float:
+    best = float("inf")
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best

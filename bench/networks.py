@@ -1,0 +1,62 @@
+"""The networks of the model benchmarks, with official weights where this machine has them."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import torch
+from torch import nn
+
+import esr_kernels
+from esr_kernels import models
+from tests.images import image
+
+from .problem import Problem
+
+#: Name in the tables -> (name for ``load``, the same network without weights).
+NETWORKS = {
+    "SPAN-28": ("span", lambda: models.SPAN(28)),
+    "SPAN-26": ("span-26", lambda: models.SPAN(26)),
+    "RLFN": ("rlfn", lambda: models.RLFN(46, mid=48)),
+}
+#: Height and width of the picture that goes in.
+SIZES = ((256, 256), (339, 510))
+
+
+@cache
+def problem(name: str, height: int, width: int) -> Problem:
+    """One network on one picture; the same object for every number of threads."""
+    module, note = _network(name)
+    return Problem(
+        f"{name} {height}x{width}",
+        module,
+        (image(1, 3, height, width, seed=7),),
+        lambda: esr_kernels.accelerate(copy.deepcopy(module)),
+        note,
+    )
+
+
+@cache
+def _network(name: str) -> tuple[nn.Module, str]:
+    official, build = NETWORKS[name]
+    # A benchmark downloads nothing: without the official file it draws weights, and says so.
+    if any(row[0] == official and row[1] for row in esr_kernels.info().weights):
+        return models.load(official), "official weights"
+    return seeded(build), "seeded weights"
+
+
+@torch.no_grad()
+def seeded(build) -> nn.Module:
+    """A network with drawn weights, whose last layer is scaled so that it gives pictures.
+
+    The deviation of its result is brought to 0.25, about that of a photograph in [0, 1].
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = build().eval().requires_grad_(False)
+    last = module.upsampler[0]
+    factor = 0.25 / module(image(1, 3, 32, 32)).std()
+    last.weight.mul_(factor)
+    last.bias.mul_(factor)
+    return module

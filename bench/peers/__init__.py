@@ -1,0 +1,15 @@
+"""Other runtimes as contestants, each imported only when it takes part."""
+
+from importlib.util import find_spec
+
+from .ncnn import ncnn_
+from .onnx import onnx_runtime
+from .openvino import openvino_
+
+PEERS = {"ONNX Runtime": onnx_runtime, "OpenVINO": openvino_, "ncnn": ncnn_}
+_MODULES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "ncnn": "ncnn"}
+
+
+def installed() -> list[str]:
+    """Names of the peers that can be imported here."""
+    return [name for name, module in _MODULES.items() if find_spec(module)]

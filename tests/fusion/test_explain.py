@@ -1,0 +1,54 @@
+"""The report: every block has a line, and what is not fused says why."""
+
+import torch
+from lookalikes import BranchingRoot, PartlyBranching, SwiftNet
+from torch import nn
+
+import esr_kernels.fusion as fusion
+from esr_kernels.models.rlfn import RLFN
+from esr_kernels.models.span import SPAN
+
+
+def lines(model):
+    return {line.path: line for line in fusion.explain(model).lines}
+
+
+def test_span_block_by_block():
+    model = fusion.accelerate(SPAN(12, training_form=True).eval())
+    found = lines(model)
+    assert all(found[f"block_{i}"].what == "spab" for i in range(1, 7))
+    assert found["conv_1"].what == "conv3x3_act" and found["upsampler"].what == "pixel_shuffle"
+    assert found["block_1"].backend in ("cpu", "reference")
+    text = str(fusion.explain(model))
+    assert text.startswith("accelerated, float32 on cpu\n") and "block_3" in text
+
+
+def test_rlfn_names_its_attention():
+    found = lines(fusion.accelerate(RLFN(8, mid=9, blocks=2, esa_hidden=4).eval()))
+    assert found["block_2.esa"].what == "esa" and "residual" in found["conv_2"].detail
+
+
+def test_a_model_that_is_not_accelerated_is_examined_only():
+    model = SwiftNet(6).eval()
+    assert "not accelerated yet" in fusion.explain(model).title
+    assert lines(model)["body.1"].what == "spab" and "forward" not in vars(model)
+
+
+def test_reasons():
+    found = lines(fusion.accelerate(PartlyBranching().eval()))
+    assert found["odd"].what == "as it is" and "depends on values" in found["odd"].detail
+    model = fusion.accelerate(BranchingRoot().eval())
+    assert "depends on values" in fusion.explain(model).title
+    assert lines(model)["tail.0 + tail.1"].what == "pixel_shuffle"
+    model = fusion.accelerate(nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)).eval())
+    assert "nothing in it fits" in fusion.explain(model).title
+    assert lines(model)["0"].detail == "conv2d"
+    assert "no parameters" in fusion.explain(fusion.accelerate(nn.ReLU())).title
+
+
+def test_reasons_follow_the_model():
+    model = fusion.accelerate(SwiftNet(6).eval())
+    assert "float32" in fusion.explain(model).title
+    assert "float64" in fusion.explain(model.double()).title
+    half = fusion.accelerate(SwiftNet(6).eval(), compute_dtype=torch.bfloat16)
+    assert "bfloat16" in fusion.explain(half).title
