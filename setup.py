@@ -19,7 +19,8 @@ class CMakeBuild(build_ext):
         target = Path(self.get_ext_fullpath(ext.name)).resolve().parent
         build = Path(self.build_temp).resolve()
         configure = [
-            *("cmake", "-S", str(ROOT), "-B", str(build), "-G", "Ninja"),
+            # Without the last build's cache: it holds paths of pip's build environment, gone now.
+            *("cmake", "--fresh", "-S", str(ROOT), "-B", str(build), "-G", "Ninja"),
             "-DCMAKE_BUILD_TYPE=Release",
             f"-DPython3_EXECUTABLE={sys.executable}",
             f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
@@ -29,11 +30,10 @@ class CMakeBuild(build_ext):
             subprocess.run(configure, check=True)
             subprocess.run(["cmake", "--build", str(build)], check=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            self.announce(
-                f"esr_kernels: built without compiled kernels ({error}); everything works, at "
+            self.warn(
+                f"esr_kernels is built without compiled kernels ({error}): everything works, at "
                 "PyTorch's speed. For the fast CPU kernels install g++ 11 or clang 15, or newer, "
-                "and run pip install again.",
-                level=4,
+                "and run pip install again."
             )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from .contest import OURS, Factory, median_ms, prepare, rivals_round, rounds_for
-from .limits import limits_ms, measure
+from .contest import OURS, Factory, Field, median_ms, prepare, rivals_round, rounds_for
+from .limits import Machine, Work, limits_ms, measure
 from .peers import installed
 from .problem import Problem
 from .report import terminal_tables
@@ -19,12 +19,14 @@ from .stamp import machine_stamp
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 _cases = pytest.StashKey[list[dict]]()
-_measured = pytest.StashKey[dict[str, dict]]()
+_works = pytest.StashKey[list[Work]]()  # of each case, for its limits once the run has ended
+_machines = pytest.StashKey[dict[int, Machine]]()
 
 
 def pytest_configure(config):
     config.stash[_cases] = []
-    config.stash[_measured] = {}
+    config.stash[_works] = []
+    config.stash[_machines] = {}
     # Raised inside torch.compile and the ONNX exporter, whoever calls them.
     config.addinivalue_line("filterwarnings", "ignore:`torch.jit:DeprecationWarning")
 
@@ -66,39 +68,41 @@ def contest(benchmark, threads, request) -> Callable[[str, Problem, Mapping[str,
     medians come from the same rounds. ``--benchmark-min-rounds`` and ``--benchmark-max-time`` (per
     case, seconds) mean what they always mean.
     """
-    option = request.config.getoption
+    stash, option = request.config.stash, request.config.getoption
 
     def run(group: str, problem: Problem, factories: Mapping[str, Factory]) -> None:
-        machine = measure(threads)
+        stash[_machines][threads] = measure(stash[_machines].get(threads))
         with torch.no_grad():
             field = prepare(problem, threads, factories)
             least, time_s = option("benchmark_min_rounds"), float(option("benchmark_max_time"))
             rounds = rounds_for(field.round_s, least, time_s)
-            rivals = {name: c for name, c in field.ready.items() if name != OURS}
-            times_s: dict[str, list[float]] = {name: [] for name in rivals}
-            turns = rivals_round(rivals, times_s)
-            benchmark.pedantic(field.ready[OURS].call, setup=turns, rounds=rounds)
+            times_s = _time(benchmark, field, rounds)
         if benchmark.stats is None:  # --benchmark-disable: checked, not timed
             return
-        times_s = {OURS: benchmark.stats.stats.data} | times_s
         case = {
             "group": group,
             "case": problem.name,
             "threads": threads,
-            "note": problem.note,
+            "weights": problem.weights,
             "rounds": rounds,
             "ms": {name: median_ms(times) for name, times in times_s.items()},
             "left_out": field.left_out,
-            "limits_ms": limits_ms(problem.work, machine),
         }
         benchmark.extra_info.update(case)
-        request.config.stash[_cases].append(case)
-        request.config.stash[_measured][str(threads)] = {
-            "gflops": machine.flops / 1e9,
-            "gbytes_s": machine.bandwidth / 1e9,
-        }
+        stash[_cases].append(case)
+        stash[_works].append(problem.work)
 
     return run
+
+
+def _time(benchmark, field: Field, rounds: int) -> dict[str, list[float]]:
+    """Seconds of every contestant in every round, ours first."""
+    rivals = {name: c for name, c in field.ready.items() if name != OURS}
+    times_s: dict[str, list[float]] = {name: [] for name in rivals}
+    turns = rivals_round(rivals, times_s)
+    benchmark.pedantic(field.ready[OURS].call, setup=turns, rounds=rounds)
+    ours = [] if benchmark.stats is None else benchmark.stats.stats.data
+    return {OURS: ours} | times_s
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):
@@ -109,12 +113,23 @@ def pytest_terminal_summary(terminalreporter, config):
     """Print the tables and keep their figures in ``results/latest.json``."""
     if not config.stash[_cases]:
         return
-    result = {
-        "machine": machine_stamp() | {"measured": config.stash[_measured]},
-        "cases": config.stash[_cases],
-    }
+    result = _result(config)
     terminalreporter.write_sep("=", "contestants in turns, medians")
     terminalreporter.write_line(terminal_tables(result))
     LATEST.parent.mkdir(exist_ok=True)
     LATEST.write_text(json.dumps(result, indent=1) + "\n")
     terminalreporter.write_line(f"written to {LATEST}; keep it with: python bench/report.py --keep")
+
+
+def _result(config) -> dict:
+    """Everything that is kept of a run: the machine, and the cases with their limits."""
+    machines = config.stash[_machines]
+    measured = {
+        str(threads): {"gflops": m.flops / 1e9, "gbytes_s": m.bandwidth / 1e9}
+        for threads, m in machines.items()
+    }
+    cases = [
+        case | {"limits_ms": limits_ms(work, machines[case["threads"]])}
+        for case, work in zip(config.stash[_cases], config.stash[_works], strict=True)
+    ]
+    return {"machine": machine_stamp() | {"measured": measured}, "cases": cases}

@@ -27,13 +27,13 @@ SIZES = ((256, 256), (339, 510))
 @cache
 def problem(name: str, height: int, width: int) -> Problem:
     """One network on one picture; the same object for every number of threads."""
-    module, note = _network(name)
+    module, weights = _network(name)
     return Problem(
         f"{name} {height}x{width}",
         module,
         (image(1, 3, height, width, seed=7),),
         lambda: esr_kernels.accelerate(copy.deepcopy(module)),
-        note,
+        weights,
     )
 
 
@@ -42,8 +42,8 @@ def _network(name: str) -> tuple[nn.Module, str]:
     official, build = NETWORKS[name]
     # A benchmark downloads nothing: without the official file it draws weights, and says so.
     if any(row[0] == official and row[1] for row in esr_kernels.info().weights):
-        return models.load(official), "official weights"
-    return seeded(build), "seeded weights"
+        return models.load(official), "official"
+    return seeded(build), "seeded"
 
 
 @torch.no_grad()

@@ -17,15 +17,15 @@ from .limits import Work, count_work
 class Problem:
     """A module in plain torch, folded, and its inputs; results are computed once and kept.
 
-    ``ours`` makes the accelerated counterpart of the module. ``note`` goes into the table, for
-    example where the weights are from.
+    ``ours`` makes the accelerated counterpart of the module. ``weights`` says in the table what
+    they are: "official", or "seeded" where they were drawn.
     """
 
     name: str
     module: nn.Module
     inputs: tuple[Tensor, ...]
     ours: Callable[[], nn.Module]
-    note: str = ""
+    weights: str = "seeded"
 
     @cached_property
     def plain(self) -> object:
@@ -70,9 +70,7 @@ def op_problem(
     ``bind(f)`` gives ``(inputs, *weights) -> result`` through either of them.
     """
     reference, op = functions
-    return Problem(
-        name, Op(bind(reference), weights), inputs, lambda: Op(bind(op), weights), "seeded weights"
-    )
+    return Problem(name, Op(bind(reference), weights), inputs, lambda: Op(bind(op), weights))
 
 
 def weights_of(*shapes: tuple[int, ...], seed: int = 0) -> tuple[Tensor, ...]:

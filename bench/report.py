@@ -53,7 +53,7 @@ def terminal_tables(result: dict) -> str:
 
 def _terminal_table(group: str, cases: Sequence[dict]) -> str:
     rivals = list(dict.fromkeys(name for case in cases for name in ratios(case)))
-    rows = [[group, "threads", "ours ms", *rivals, "of direct", "of F(4x4)", "rounds"]]
+    rows = [[group, "threads", "ours ms", *rivals, "of direct", "of F(4x4)", "rounds", "weights"]]
     for case in cases:
         ratio, share = ratios(case), shares(case)
         rows.append(
@@ -65,6 +65,7 @@ def _terminal_table(group: str, cases: Sequence[dict]) -> str:
                 f"{share['direct']:.0%}",
                 f"{share['winograd']:.0%}",
                 str(case["rounds"]),
+                case["weights"],
             ]
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -102,7 +103,7 @@ def _machine(machine: dict) -> str:
     peers = "".join(f", {name} {number}" for name, number in machine["peers"].items())
     measured = "; ".join(
         f"{threads} thread{'s' if threads != '1' else ''}: "
-        f"{m['gflops']:.0f} GFLOP/s in torch.mm, {m['gbytes_s']:.0f} GB/s copying"
+        f"{m['gflops']:.0f} GFLOP/s at best, {m['gbytes_s']:.0f} GB/s copying"
         for threads, m in sorted(machine["measured"].items())
     )
     return (
@@ -130,12 +131,13 @@ def readme_table(result: dict) -> str:
         lines.append(_row([network, size, str(case["threads"]), ours, *cells]))
     machine = result["machine"]
     peers = "".join(f", {name} {number}" for name, number in machine["peers"].items())
-    notes = ", ".join(sorted({case["note"] for case in cases}))
+    weights = " and ".join(sorted({case["weights"] for case in cases}))
     return "\n".join(lines) + (
-        f"\n\n{machine['cpu']}, {machine['dtype']}, {notes}; torch {machine['torch']}{peers}; "
-        f"{machine['date']}, commit {machine['commit']}, `{machine['command']}`. Ratios: the "
-        "other's time divided by ours, medians of rounds in which all take turns; results are "
-        "held to the tests' tolerance before. Pictures are height x width."
+        f"\n\n{machine['cpu']}; kernels: {machine['kernels']}; {machine['dtype']}, {weights} "
+        f"weights; torch {machine['torch']}{peers}; {machine['date']}, commit "
+        f"{machine['commit']}, `{machine['command']}`. Ratios: the other's time divided by ours, "
+        "medians of rounds in which all take turns; before that, every result is held to the "
+        "tests' tolerance. Pictures are height x width."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -27,7 +28,7 @@ def machine_stamp() -> dict[str, object]:
         "commit": _commit(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "dtype": "float32",
-        "command": " ".join(["pytest", *sys.argv[1:]]),
+        "command": shlex.join(["pytest", *sys.argv[1:]]),
     }
 
 

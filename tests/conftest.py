@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Callable
+import sys
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,48 @@ def reference_dir() -> Path:
     if not (folder / "reference").is_dir():
         pytest.skip(f"no reference folder at {folder}; set ESR_KERNELS_REFERENCE to it")
     return folder
+
+
+_TORCHVISION = (
+    *("torchvision", "torchvision.ops", "torchvision.ops.misc", "torchvision.models"),
+    *("torchvision.models._api", "torchvision.models.vgg", "torchvision.transforms"),
+    "torchvision.transforms.functional",
+)
+
+
+class _StandIn(types.ModuleType):
+    """A module, or anything else, that has every name one may import from it."""
+
+    __path__ = ()
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _StandIn(name)
+
+
+@pytest.fixture(scope="session")
+def spandrel() -> Iterator[types.ModuleType]:
+    """The package spandrel; without it the test skips.
+
+    It imports torchvision for networks that are not used here: where that is missing, or built for
+    another torch and does not import, a stand-in does.
+    """
+    if importlib.util.find_spec("spandrel") is None:
+        pytest.skip("spandrel is not installed: pip install -e '.[test]'")
+    stand_ins = {} if _imports("torchvision") else {name: _StandIn(name) for name in _TORCHVISION}
+    sys.modules.update(stand_ins)
+    yield importlib.import_module("spandrel")
+    for name in stand_ins:
+        del sys.modules[name]
+
+
+def _imports(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except (ImportError, RuntimeError):
+        return False
+    return True
 
 
 def errors(result: Tensor, exact: Tensor) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy
 
-from ..contest import Contestant, as_tensor
+from ..contest import Contestant, LeftOut, as_tensor
 from ..problem import Problem
 from .ncnn_export import INPUT, OUTPUT, export
 
@@ -36,6 +36,13 @@ def ncnn_(problem: Problem, threads: int) -> Contestant:
         extractor = net.create_extractor()
         # A Mat on numpy's memory has unaligned planes, on which the first layer may work in place.
         extractor.input(INPUT, ncnn.Mat(array).clone())
-        return extractor.extract(OUTPUT)[1]
+        return extractor.extract(OUTPUT)
 
-    return Contestant(call, lambda mat: as_tensor(numpy.array(mat)))
+    return Contestant(call, _picture)
+
+
+def _picture(result):
+    code, mat = result
+    if code:
+        raise LeftOut(f"ncnn failed with code {code}")
+    return as_tensor(numpy.array(mat))

@@ -37,7 +37,7 @@ def export(module: nn.Module, x: Tensor) -> tuple[str, bytes]:
     """``(param, bin)`` of ``module`` for pictures of the size of ``x`` ``[1, C, H, W]``.
 
     The picture goes into the blob ``INPUT`` without its first dimension, the result comes out of
-    ``OUTPUT``. Raises ``NotImplementedError`` naming a function that has no layer here.
+    ``OUTPUT``. Raises ``RuntimeError`` naming a function that has no layer here.
     """
     writer = _Writer(fx.symbolic_trace(module))
     with torch.no_grad():

@@ -60,6 +60,14 @@ ESR_INLINE int lanes_inside(const Geometry& g, int block, int phase) {
   return (g.width - phase + kTile - 1) / kTile - block * kLanes;
 }
 
+// Starts fetching a block. Rows come from the second-level cache at best, and each block is too
+// short a run for the processor to fetch ahead by itself: 6% of SPAN's time.
+template <int kForWriting>
+ESR_INLINE void prefetch_block(const float* p) {
+  constexpr int kLineFloats = 16;
+  for (int i = 0; i < kTile * kLanes; i += kLineFloats) __builtin_prefetch(p + i, kForWriting, 3);
+}
+
 // Output transform, epilogue and store of one channel of one block.
 template <Act kAct>
 ESR_INLINE void emit(const ConvRow& r, const float* products, int channel, int block) {
@@ -67,6 +75,12 @@ ESR_INLINE void emit(const ConvRow& r, const float* products, int channel, int b
   const Geometry& g = *r.geometry;
   const bool edge = block + 1 == g.blocks;
   const size_t offset = kLanes + channel * g.channel_stride() + block * g.block_stride();
+  const size_t next =
+      edge ? g.channel_stride() - block * g.block_stride() : g.block_stride();
+  for (int i = 0; i < r.rows; ++i) {
+    prefetch_block<1>(r.out[i] + offset + next);
+    if (r.residual[i]) prefetch_block<0>(r.residual[i] + offset + next);
+  }
   const Vec bias = splat(r.conv->bias[channel]);
   Vec half[kTile][6];
   ESR_UNROLL
@@ -99,9 +113,12 @@ ESR_INLINE void transform_panel(const ConvRow& r, int block, int count, float* p
   for (int s = 0; s < r.source_count; ++s) {
     for (int c = 0; c < r.sources[s].channels; ++c) {
       const size_t offset = kLanes + c * g.channel_stride() + block * g.block_stride();
-      for (int v = 0; v < count; ++v)
-        input_transform(r.sources[s].row, offset + v * g.block_stride(), panel + v * kLanes,
-                        stride);
+      for (int v = 0; v < count; ++v) {
+        const size_t at = offset + v * g.block_stride();
+        for (int i = 0; i < kTile + 2; ++i)
+          prefetch_block<0>(r.sources[s].row[i] + at + g.channel_stride());
+        input_transform(r.sources[s].row, at, panel + v * kLanes, stride);
+      }
       panel += kPanelFloats;
     }
   }

@@ -1,42 +1,12 @@
 """As a user of spandrel would: its own SPAN class, its loader, its descriptor."""
 
-import importlib.util
-import sys
-import types
-
 import pytest
 import torch
 from images import image
 
 import esr_kernels
 
-if importlib.util.find_spec("spandrel") is None:
-    pytest.skip("spandrel is not installed", allow_module_level=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def torchvision():
-    """spandrel imports torchvision for networks that are not used here."""
-    if importlib.util.find_spec("torchvision") is not None:
-        yield
-        return
-
-    class Stub(types.ModuleType):
-        __path__ = ()
-
-        def __getattr__(self, name):
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return Stub(name)
-
-    names = ["torchvision", "torchvision.ops", "torchvision.models", "torchvision.transforms"]
-    names += ["torchvision.transforms.functional", "torchvision.ops.misc"]
-    names += ["torchvision.models._api", "torchvision.models.vgg"]
-    for name in names:
-        sys.modules[name] = Stub(name)
-    yield
-    for name in names:
-        sys.modules.pop(name, None)
+pytestmark = pytest.mark.usefixtures("spandrel")
 
 
 def training_form(width: int, scale: int, norm: bool) -> dict[str, torch.Tensor]:

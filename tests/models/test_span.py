@@ -1,9 +1,6 @@
 """SPAN in its two forms: against the official pictures, against itself, and against spandrel's."""
 
 import copy
-import importlib.util
-import sys
-import types
 
 import pytest
 import torch
@@ -133,20 +130,6 @@ def test_symbolic_trace_gives_the_same(training_form):
     assert torch.equal(traced(x), model(x))
     with pytest.raises(ValueError, match="expected 3 channels"):
         traced(x[:, :2])
-
-
-@pytest.fixture(scope="module")
-def spandrel():
-    """spandrel; where torchvision is not installed, with stand-ins for what it imports of it."""
-    if importlib.util.find_spec("spandrel") is None:
-        pytest.skip("spandrel is not installed (pip install esr_kernels[test])")
-    if importlib.util.find_spec("torchvision") is None:
-        functional = types.ModuleType("torchvision.transforms.functional")
-        functional.InterpolationMode = functional.rotate = functional.normalize = None
-        sys.modules.setdefault("torchvision", types.ModuleType("torchvision"))
-        sys.modules.setdefault("torchvision.transforms", types.ModuleType("torchvision.transforms"))
-        sys.modules.setdefault("torchvision.transforms.functional", functional)
-    return pytest.importorskip("spandrel")
 
 
 @pytest.mark.parametrize(

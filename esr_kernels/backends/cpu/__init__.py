@@ -7,14 +7,19 @@ float32 and rounds once at the end.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import torch
 
 try:
     from esr_kernels import _C
-except ImportError as error:  # built without a compiler, or for another Python
+except ImportError as error:
     _C = None
-    _WHY_NOT = f"esr_kernels._C is not built ({error}); run `pip install -e .` with a C++ compiler"
+    _CAUSE = str(error) if find_spec("esr_kernels._C") else "installed without a C++ compiler"
+    _WHY_NOT = (
+        f"no compiled kernels ({_CAUSE}): everything works, at PyTorch's speed; for more, install "
+        "g++ or clang, and then this package again"
+    )
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
