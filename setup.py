@@ -30,8 +30,10 @@ class CMakeBuild(build_ext):
             subprocess.run(configure, check=True)
             subprocess.run(["cmake", "--build", str(build)], check=True)
         except (OSError, subprocess.CalledProcessError) as error:
+            failed = isinstance(error, subprocess.CalledProcessError)
+            cause = "CMake failed, see above" if failed else error
             self.warn(
-                f"esr_kernels is built without compiled kernels ({error}): everything works, at "
+                f"esr_kernels is built without compiled kernels ({cause}): everything works, at "
                 "PyTorch's speed. For the fast CPU kernels install g++ 11 or clang 15, or newer, "
                 "and run pip install again."
             )

@@ -1,13 +1,11 @@
 #include "program.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "thread_pool.h"
 
 namespace esr {
-
-// A chain of more convolutions reuses more from cache, but its threads repeat more rows.
-constexpr int kMaxLag = 3;
 
 PackedConv::PackedConv(const ConvSpec& s, int group)
     : weight(s.kernel == 3 ? pack_winograd(s.weight, s.out_channels, s.in_channels, group)
@@ -50,8 +48,8 @@ static Buffer to_float(const double* values, size_t count) {
 int Program::esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
                  const ConvSpec& conv3, const ConvSpec& conv4) {
   const int a = conv({q}, conv1, -1);
-  const int esa = int(esas_.size());
-  esas_.push_back(Esa{conv1.out_channels});
+  const int esa = int(esa_channels_.size());
+  esa_channels_.push_back(conv1.out_channels);
   const auto map_step = [&](StepKind kind, const ConvSpec* spec) {
     Step step{kind};
     step.esa = esa;
@@ -97,67 +95,62 @@ void for_each_read(const Step& step, Visit&& visit) {  // visit(value, rows need
 
 }  // namespace
 
-void Program::plan() {
-  plan_stages();
-  timing_.assign(steps_.size(), Timing{});
-  for (const Stage& stage : stages_) plan_timing(stage);
-  for (Stage& stage : stages_)
-    for (int s : stage.steps) stage.last_lag = std::max(stage.last_lag, timing_[s].lag);
-  plan_buffers();
-  planned_ = true;
-}
-
-// Greedy: a step joins the chain unless its lag grows too long; maps stand alone.
-void Program::plan_stages() {
-  std::vector<int> lag_of_value(values_.size(), 0);
+// Greedy: a step joins the chain unless its lag grows too long; the small maps stand alone.
+void Program::plan_stages(int longest_lag) {
+  stages_.clear();
+  lags_.assign(steps_.size(), 0);
+  for (Value& v : values_) v = Value{v.channels};
   bool closed = true;
   for (int s = 0; s < int(steps_.size()); ++s) {
     const Step& step = steps_[s];
     int lag = 0;
     for_each_read(step, [&](int value, int around) {
-      if (values_[value].first_stage == int(stages_.size()) - 1 && !closed)
-        lag = std::max(lag, lag_of_value[value] + around);
+      if (!closed && values_[value].first_stage == int(stages_.size()) - 1)
+        lag = std::max(lag, values_[value].lag + around);
     });
-    if (closed || is_map_step(step) || lag > kMaxLag) {
+    if (closed || is_map_step(step) || lag > longest_lag) {
       stages_.push_back(Stage{});
       lag = 0;
     }
     closed = is_map_step(step);
     const int stage = int(stages_.size()) - 1;
     stages_.back().steps.push_back(s);
-    for_each_read(step, [&](int value, int) { values_[value].last_stage = stage; });
+    stages_.back().last_lag = std::max(stages_.back().last_lag, lag);
+    lags_[s] = lag;
+    for_each_read(step, [&](int value, int around) {
+      Value& v = values_[value];
+      v.last_stage = stage;
+      if (v.first_stage == stage) v.ring_rows = std::max(v.ring_rows, lag - v.lag + 1 + around);
+    });
     if (step.result >= 0) {
-      values_[step.result].first_stage = values_[step.result].last_stage = stage;
-      lag_of_value[step.result] = lag;
+      Value& made = values_[step.result];
+      made.first_stage = made.last_stage = stage;
+      made.lag = lag;
     }
   }
 }
 
-void Program::plan_timing(const Stage& stage) {
-  std::vector<int> maker(values_.size(), -1);  // in this stage
+// Bands of equal work: a band slopes down by the lag, so its rows lie lower by the mean of the lags
+// of the convolutions than those at lag 0.
+void Program::plan_bounds(Stage& stage, const Geometry& g, int threads) const {
+  double work = 0, moment = 0;
   for (int s : stage.steps) {
-    for_each_read(steps_[s], [&](int value, int around) {
-      if (maker[value] >= 0)
-        timing_[s].lag = std::max(timing_[s].lag, timing_[maker[value]].lag + around);
-    });
-    if (steps_[s].result >= 0) maker[steps_[s].result] = s;
+    const double cost = steps_[s].conv ? double(steps_[s].conv->view.in_channels) *
+                                             steps_[s].conv->view.out_channels *
+                                             (steps_[s].kind == StepKind::conv3x3 ? 9 : 1)
+                                       : 1;
+    work += cost;
+    moment += cost * lags_[s];
   }
-  for (auto s = stage.steps.rbegin(); s != stage.steps.rend(); ++s) {
-    for_each_read(steps_[*s], [&](int value, int around) {
-      if (maker[value] < 0) return;
-      Timing& made = timing_[maker[value]];
-      made.need = std::max(made.need, timing_[*s].need + around);
-      Value& v = values_[value];
-      v.halo_rows = std::max(v.halo_rows, made.need);
-      v.ring_rows = std::max(v.ring_rows, timing_[*s].lag - made.lag + 1 + around);
-    });
-  }
+  for (int t = 0; t <= threads; ++t)
+    stage.bounds.push_back(int(double(g.tile_rows) * t / threads - moment / work + .5));
 }
 
 // Values that a later stage reads get a whole buffer. One that was read for the last time in an
 // earlier stage gives its buffer on; not in the same stage, where another thread may still read it.
 // Buffers keep their channel count, for their guards to stay zero.
 void Program::plan_buffers() {
+  buffer_channels_.clear();
   std::vector<int> free_after;  // stage whose end frees the buffer
   for (int stage = 0; stage < int(stages_.size()); ++stage) {
     for (int s : stages_[stage].steps) {
@@ -181,6 +174,18 @@ void Program::prepare(const Geometry& g, int threads) {
       threads_ == threads)
     return;
   geometry_.reset();  // stays empty if memory runs out below
+  // A ring, and so a seam, must not be longer than a band: it has lag + 2 rows at most.
+  const int unlimited = int(steps_.size());
+  plan_stages(threads == 1 ? unlimited : std::max(0, g.tile_rows / threads - 2));
+  for (Stage& stage : stages_) plan_bounds(stage, g, threads);
+  plan_buffers();
+  make_memory(g, threads);
+  progress_ = std::make_unique<std::atomic<int>[]>(threads);
+  threads_ = threads;
+  geometry_ = std::make_unique<Geometry>(g);
+}
+
+void Program::make_memory(const Geometry& g, int threads) {
   buffers_.clear();
   thread_memory_.clear();
   scratch_.clear();
@@ -190,9 +195,8 @@ void Program::prepare(const Geometry& g, int threads) {
   size_t memory = 0;
   int most = 1;
   for (Value& v : values_) {
-    const int tile_rows = v.buffer < 0 ? v.ring_rows : 2 * v.halo_rows;
     v.offset = memory;
-    memory += g.row_stride(v.channels) * tile_rows * kTile;
+    if (v.buffer < 0) memory += 2 * g.row_stride(v.channels) * v.ring_rows * kTile;
     most = std::max(most, v.channels);
   }
   int depth = most;
@@ -204,22 +208,20 @@ void Program::prepare(const Geometry& g, int threads) {
     scratch_.emplace_back(std::max(kernels_.scratch_floats(depth), map_floats));
   }
   zero_row_ = Buffer(g.row_stride(most));
-  for (const Esa& esa : esas_) {
-    EsaMaps m;
-    m.conv_height = (g.height - 3) / 2 + 1;
-    m.conv_width = (g.width - 3) / 2 + 1;
-    m.pool_height = (m.conv_height - 7) / 3 + 1;
-    m.pool_width = (m.conv_width - 7) / 3 + 1;
-    m.conv_row = size_t(g.blocks) * 2 * g.lanes;
-    m.pool_row = m.pool_width + 2 + 2 * g.lanes;
-    m.conv = Buffer(esa.channels * m.conv_row * m.conv_height);
-    m.pool = Buffer(esa.channels * m.pool_row * (m.pool_height + 2));
-    m.map = Buffer(esa.channels * m.pool_row * m.pool_height);
-    esa_maps_.push_back(std::move(m));
-  }
-  threads_ = threads;
-  geometry_ = std::make_unique<Geometry>(g);
+  for (int channels : esa_channels_) esa_maps_.emplace_back(g, channels);
 }
+
+Program::EsaMaps::EsaMaps(const Geometry& g, int channels)
+    : channels(channels),
+      conv_height((g.height - 3) / 2 + 1),
+      conv_width((g.width - 3) / 2 + 1),
+      pool_height((conv_height - 7) / 3 + 1),
+      pool_width((conv_width - 7) / 3 + 1),
+      conv_row(size_t(g.blocks) * 2 * g.lanes),
+      pool_row(pool_width + 2 + 2 * g.lanes),
+      conv(channels * conv_row * conv_height + 2 * g.lanes),
+      pool(channels * pool_row * (pool_height + 2)),
+      map(channels * pool_row * pool_height) {}
 
 MapView<float> Program::EsaMaps::conv_view() const {
   return {conv.data(), conv_row * conv_height, conv_row};
@@ -234,24 +236,27 @@ MapView<float> Program::EsaMaps::map_view() const {
 struct Program::Band {
   const std::vector<Picture>& inputs;
   const std::vector<Picture>& outputs;
-  int image, thread, first, last;  // tile rows
-  int stage = 0;
+  int image, thread, stage;
 };
 
-// A stage's own rows go to the whole buffer, rows of the neighbours' bands to the thread's halo:
-// nobody writes what another thread reads or writes.
+// The first tile row of a thread's band at this lag.
+int Program::first_row(int thread, int lag, const Band& band) const {
+  if (thread == 0) return 0;
+  if (thread == threads_) return geometry_->tile_rows;
+  return std::clamp(stages_[band.stage].bounds[thread] + lag, 0, geometry_->tile_rows);
+}
+
+// Rows of the thread's own band, and those below that the next thread keeps in its seam.
 float* Program::row(int value, const Band& band, int y) const {
   if (y < 0 || y >= geometry_->height) return zero_row_.data();
   const Value& v = values_[value];
   const size_t stride = geometry_->row_stride(v.channels);
-  float* own = thread_memory_[band.thread].data() + v.offset;
-  const int tile_row = y / kTile, inside = y % kTile;
-  if (v.buffer < 0) return own + size_t(tile_row % v.ring_rows * kTile + inside) * stride;
-  float* whole = buffers_[v.buffer].data() + y * stride;
-  if (v.first_stage != band.stage || (tile_row >= band.first && tile_row < band.last)) return whole;
-  const int slot = tile_row < band.first ? tile_row - (band.first - v.halo_rows)
-                                         : v.halo_rows + tile_row - band.last;
-  return own + size_t(slot * kTile + inside) * stride;
+  if (v.buffer >= 0) return buffers_[v.buffer].data() + y * stride;
+  const int tile_row = y / kTile, below = first_row(band.thread + 1, v.lag, band);
+  const int owner = band.thread + (tile_row >= below);
+  const int place = tile_row - (owner > band.thread ? below : first_row(owner, v.lag, band));
+  const int slot = owner > 0 && place < v.ring_rows ? v.ring_rows + place : tile_row % v.ring_rows;
+  return thread_memory_[owner].data() + v.offset + size_t(slot * kTile + y % kTile) * stride;
 }
 
 SourceRows Program::source_rows(int value, const Band& band, int first_row, int count) const {
@@ -332,7 +337,7 @@ void Program::run_rows(const Step& step, const Band& band, int tile_row) const {
 // The small maps of ESA: each thread takes its share of the map's rows.
 void Program::run_esa_maps(const Step& step, const Band& band) const {
   const EsaMaps& maps = esa_maps_[step.esa];
-  const int channels = esas_[step.esa].channels;
+  const int channels = maps.channels;
   const MapView<float> conv = maps.conv_view(), pool = maps.pool_view(), map = maps.map_view();
   const int height = step.kind == StepKind::esa_conv ? maps.conv_height : maps.pool_height;
   const int first = height * band.thread / threads_, last = height * (band.thread + 1) / threads_;
@@ -351,36 +356,40 @@ void Program::run_esa_maps(const Step& step, const Band& band) const {
   }
 }
 
-void Program::run_stage(const Stage& stage, Band& band) const {
+// At each time, a step computes the tile row that is its lag behind. From where the band's lag 0
+// ends, rows of the next band are read: not before its owner has come to the same time.
+void Program::run_stage(const Stage& stage, Band& band) {
   if (is_map_step(steps_[stage.steps[0]])) return run_esa_maps(steps_[stage.steps[0]], band);
-  if (band.first == band.last) return;
-  int need = 0;
-  for (int s : stage.steps) need = std::max(need, timing_[s].need);
-  for (int time = band.first - need; time < band.last + need + stage.last_lag; ++time) {
+  const int next = band.thread + 1, until = first_row(next, stage.last_lag, band) + stage.last_lag;
+  for (int time = first_row(band.thread, 0, band); time < until; ++time) {
+    if (next < threads_ && time >= first_row(next, 0, band))
+      wait_until([&] { return progress_[next].load(std::memory_order_acquire) > time; });
     for (int s : stage.steps) {
-      const int tile_row = time - timing_[s].lag;
-      const int from = std::max(0, band.first - timing_[s].need);
-      const int to = std::min(geometry_->tile_rows, band.last + timing_[s].need);
-      if (tile_row >= from && tile_row < to) run_rows(steps_[s], band, tile_row);
+      const int tile_row = time - lags_[s];
+      if (tile_row >= first_row(band.thread, lags_[s], band) &&
+          tile_row < first_row(next, lags_[s], band))
+        run_rows(steps_[s], band, tile_row);
     }
+    progress_[band.thread].store(time + 1, std::memory_order_release);
   }
+  progress_[band.thread].store(std::numeric_limits<int>::max(), std::memory_order_release);
 }
 
 void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs,
                   int batch, int height, int width, int threads) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!planned_) plan();
   const Geometry geometry(height, width, kernels_.lanes);
   threads = std::clamp(threads, 1, geometry.tile_rows);
   prepare(geometry, threads);
   Barrier barrier(threads);
   run_on_threads(threads, [&](int thread) {
-    Band band{inputs, outputs, 0, thread, geometry.tile_rows * thread / threads,
-              geometry.tile_rows * (thread + 1) / threads};
+    Band band{inputs, outputs, 0, thread, 0};
     for (band.image = 0; band.image < batch; ++band.image) {
       for (band.stage = 0; band.stage < int(stages_.size()); ++band.stage) {
+        progress_[thread].store(0, std::memory_order_relaxed);
+        barrier.wait();
         run_stage(stages_[band.stage], band);
-        if (threads > 1) barrier.wait();
+        barrier.wait();
       }
     }
   });

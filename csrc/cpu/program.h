@@ -1,12 +1,17 @@
 // A network, or a part of one, as steps over tile rows: built once, run on pictures of any size.
 //
 // Steps are grouped into stages. A stage is a chain of row steps that runs as a wavefront: while
-// one step computes tile row r, the 3x3 convolution before it is one row ahead. What only the
-// chain reads lives in a ring of a few rows, in cache; what later stages read is stored whole.
-// Each thread runs the chain over its own band of rows, and computes again the few rows of its
-// neighbours' bands that its convolutions need; threads meet only between stages.
+// one step computes tile row r, the 3x3 convolution before it is one row ahead, `lag` counts by how
+// many. What only the chain reads lives in a ring of a few rows, in cache; what later stages read
+// is stored whole.
+//
+// Each thread takes a band of rows that slopes with the lag: bounds[t] + lag to bounds[t+1] + lag.
+// So all that a band needs from above is its own, and what it needs from below are the first rows
+// of the next band, which its owner keeps (the seam) and has made long before. Nothing is computed
+// twice, and threads meet only between stages.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -75,67 +80,60 @@ class Program {
   struct Value {
     int channels;
     int first_stage = -1, last_stage = -1;  // that makes it, that reads it last
+    int lag = 0;                            // of the step that makes it
     int buffer = -1;                        // whole: index into buffers_; -1: a ring
-    int ring_rows = 1;                      // tile rows of the ring
-    int halo_rows = 0;  // whole: tile rows outside a thread's band that the chain reads
-    size_t offset = 0;  // of the ring or the halo in a thread's memory
-  };
-  struct Timing {  // of a step in its chain, in tile rows
-    int lag = 0;   // behind the chain's first step
-    int need = 0;  // beyond the band, for the steps after it
+    int ring_rows = 1;                      // tile rows of the ring, and of the seam
+    size_t offset = 0;                      // of the ring, then the seam, in a thread's memory
   };
   struct Stage {
     std::vector<int> steps;
-    int last_need = 0, last_lag = 0;
-  };
-  struct Esa {
-    int channels;
-    int step_conv = -1;
+    int last_lag = 0;
+    std::vector<int> bounds;  // tile rows at lag 0 where the threads' bands begin
   };
   struct EsaMaps {
-    Buffer conv, pool, map;
-    int conv_height, conv_width, pool_height, pool_width;
+    EsaMaps(const Geometry& geometry, int channels);
+    int channels, conv_height, conv_width, pool_height, pool_width;
     size_t conv_row, pool_row;
+    Buffer conv, pool, map;
     MapView<float> conv_view() const;
     MapView<float> pool_view() const;  // of pixel (0, 0) inside its ring of zeros
     MapView<float> map_view() const;
   };
-  struct Band;  // one thread's part of one stage
+  struct Band;  // one thread's part of the run
 
   int add_value(int channels);
   int add_step(Step step, int channels);
-  void plan();
-  void plan_stages();
-  void plan_timing(const Stage& stage);
+  void plan_stages(int longest_lag);
+  void plan_bounds(Stage& stage, const Geometry& geometry, int threads) const;
   void plan_buffers();
+  void make_memory(const Geometry& geometry, int threads);
   void prepare(const Geometry& geometry, int threads);
-  void run_stage(const Stage& stage, Band& band) const;
+  void run_stage(const Stage& stage, Band& band);
   void run_rows(const Step& step, const Band& band, int tile_row) const;
   void run_conv(const Step& step, const Band& band, int tile_row) const;
   void run_esa_gate(const Step& step, const Band& band, int tile_row) const;
   void run_esa_maps(const Step& step, const Band& band) const;
   SourceRows source_rows(int value, const Band& band, int first_row, int count) const;
+  int first_row(int thread, int lag, const Band& band) const;
   float* row(int value, const Band& band, int y) const;
   void out_rows(int value, const Band& band, int tile_row, float** rows) const;
 
   const Kernels& kernels_;
   std::vector<Value> values_;
   std::vector<Step> steps_;
-  std::vector<Esa> esas_;
+  std::vector<int> lags_;          // of the steps
+  std::vector<int> esa_channels_;  // of the small maps of each ESA block
   int inputs_ = 0, outputs_ = 0;
 
-  // Made by plan(), once the steps are complete.
-  bool planned_ = false;
-  std::vector<Stage> stages_;
-  std::vector<Timing> timing_;
-  std::vector<int> buffer_channels_;
-
   // Made by prepare() for one geometry and number of threads.
+  std::vector<Stage> stages_;
+  std::vector<int> buffer_channels_;
   std::unique_ptr<Geometry> geometry_;
   int threads_ = 0;
   std::vector<Buffer> buffers_, thread_memory_, scratch_;
   std::vector<EsaMaps> esa_maps_;
   Buffer zero_row_;
+  std::unique_ptr<std::atomic<int>[]> progress_;  // of each thread: the time it has reached
   std::mutex mutex_;
 };
 

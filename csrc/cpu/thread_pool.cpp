@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #if defined(_WIN32)
@@ -71,12 +70,6 @@ Pool& pool() {
   return *current;
 }
 
-inline void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
 }  // namespace
 
 void run_on_threads(int threads, const std::function<void(int)>& body) {
@@ -84,22 +77,14 @@ void run_on_threads(int threads, const std::function<void(int)>& body) {
   pool().run(threads, body);
 }
 
-// Threads arrive within microseconds of each other, so waiting spins; where the machine is short of
-// processors, it gives way.
 void Barrier::wait() {
-  constexpr int kSpins = 4000;
   const unsigned phase = phase_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
     return;
   }
-  for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
-    if (spin < kSpins)
-      pause();
-    else
-      std::this_thread::yield();
-  }
+  wait_until([&] { return phase_.load(std::memory_order_acquire) != phase; });
 }
 
 }  // namespace esr

@@ -15,7 +15,7 @@ try:
     from esr_kernels import _C
 except ImportError as error:
     _C = None
-    _CAUSE = str(error) if find_spec("esr_kernels._C") else "installed without a C++ compiler"
+    _CAUSE = str(error) if find_spec("esr_kernels._C") else "built without a C++ compiler"
     _WHY_NOT = (
         f"no compiled kernels ({_CAUSE}): everything works, at PyTorch's speed; for more, install "
         "g++ or clang, and then this package again"
