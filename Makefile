@@ -24,6 +24,6 @@ format:
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 
-clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .benchmarks
+clean:  # the compiled kernels too: make install builds them again
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .benchmarks esr_kernels/_C.*.so
 	find esr_kernels tests bench -name __pycache__ -prune -exec rm -rf {} +

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,24 @@ def call(*command: str | Path, environment: dict[str, str] | None = None) -> str
     words = shlex.join(str(word) for word in command)
     assert done.returncode == 0, f"{words}\nreturned {done.returncode}:\n{done.stdout[-6000:]}"
     return done.stdout
+
+
+@cache
+def _folders() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="esr_kernels_csrc_")  # removed at exit
+
+
+def empty_folder(name: str) -> Path:
+    """A new folder with this name, for as long as the tests run."""
+    folder = Path(_folders().name) / name
+    folder.mkdir()
+    return folder
+
+
+@cache
+def native() -> Build:
+    """The kernels for this machine, by its own compiler; made once for all tests."""
+    return build(empty_folder("native"), tool("c++", "g++", "clang++"))
 
 
 @dataclass(frozen=True)
@@ -84,8 +104,7 @@ def build(
         processor: what the compiler compiles for; this machine's if None.
         optimise: instead of -O3; instrumented code compiles ten times faster at -O1.
     """
-    objects, messages = {}, []
-    jobs = []
+    objects, jobs = {}, []
     for entry in _commands(folder, compiler, processor):
         words = shlex.split(entry["command"])
         isa = next((w.split("=")[1] for w in words if w.startswith("-DESR_ISA=")), None)

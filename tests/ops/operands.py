@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import assert_as_good_as_torch
+from tolerance import assert_as_good_as_torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 

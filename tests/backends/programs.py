@@ -1,0 +1,99 @@
+"""Programs for the tests of the kernels' scheduler, driven without torch's ops in between."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from esr_kernels.backends.cpu import _C
+
+
+def view(x: Tensor) -> tuple[int, int, int, int]:
+    """A tensor as the kernels see it: address and strides in floats."""
+    assert x.stride(3) == 1 or x.shape[3] == 1
+    return x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)
+
+
+class Net:
+    """A program with random weights. ``outputs``: channels and factor of each result."""
+
+    def __init__(self, isa: str, seed: int = 0):
+        self.program = _C.Program(isa)
+        self.draw = np.random.default_rng(seed)
+        self.outputs: list[tuple[int, int]] = []
+        self.channels: dict[int, int] = {}
+        self.layers: list[tuple[Tensor, Tensor]] = []  # weight and bias of conv(), in float64
+
+    def weight(self, out: int, into: int, k: int) -> np.ndarray:
+        """So large that maps keep their size from layer to layer."""
+        return self.draw.standard_normal((out, into, k, k)) * (1.5 / (into * k * k)) ** 0.5
+
+    def input(self, channels: int, shift: np.ndarray | None = None) -> int:
+        value = self.program.input(channels, shift)
+        self.channels[value] = channels
+        return value
+
+    def conv(self, sources, out: int, k: int = 3, act: str = "silu", residual: int = -1) -> int:
+        into = sum(self.channels[s] for s in sources)
+        weight, bias = self.weight(out, into, k), self.draw.standard_normal(out) * 0.2
+        self.layers.append((torch.from_numpy(weight), torch.from_numpy(bias)))
+        value = self.program.conv(sources, weight, bias, act, 0.1, residual)
+        self.channels[value] = out
+        return value
+
+    def esa(self, q: int, hidden: int = 4) -> int:
+        c, f = self.channels[q], hidden
+        sizes = [(f, c, 1), (f, f, 1), (f, f, 3), (f, f, 3), (c, f, 1)]
+        weights = [(self.weight(*size), self.draw.standard_normal(size[0])) for size in sizes]
+        value = self.program.esa(q, weights)
+        self.channels[value] = c
+        return value
+
+    def output(self, value: int, factor: int = 1, skip: int = -1) -> None:
+        self.program.output(value, factor, skip)
+        self.outputs.append((self.channels[value] // factor**2, factor))
+
+    def fresh(self, n: int, height: int, width: int) -> list[Tensor]:
+        """Where results go: NaN, so that a pixel never written is seen."""
+        return [torch.full((n, c, f * height, f * width), torch.nan) for c, f in self.outputs]
+
+    def __call__(self, *pictures: Tensor, threads: int = 1) -> list[Tensor]:
+        n, _, height, width = pictures[0].shape
+        results = self.fresh(n, height, width)
+        self.run(pictures, results, threads)
+        return results
+
+    def run(self, pictures: Sequence[Tensor], results: Sequence[Tensor], threads: int = 1) -> None:
+        n, _, height, width = pictures[0].shape
+        inputs, outputs = [view(x) for x in pictures], [view(y) for y in results]
+        self.program.run(inputs, outputs, n, height, width, threads)
+
+
+def random_net(isa: str, depth: int, channels: int = 5, seed: int = 0) -> Net:
+    """Convolutions that read values from far before, as sources and as residuals; two outputs."""
+    pick = random.Random(1000 * depth + seed)
+    net = Net(isa, seed)
+    values = [net.input(channels)]
+    for i in range(depth):
+        sources = [values[-1]]
+        if i and pick.random() < 0.4:
+            sources.append(pick.choice(values))
+        out = pick.choice([channels, 6, 7])
+        like = [v for v in values if net.channels[v] == out]
+        residual = pick.choice(like) if like and pick.random() < 0.5 else -1
+        acts = ["none", "relu", "lrelu", "silu", "gelu"] + ["spab"] * (residual >= 0)
+        k = pick.choice([3, 3, 3, 1])
+        values.append(net.conv(sources, out, k, pick.choice(acts), residual))
+    net.output(values[-1])
+    net.output(values[len(values) // 2])
+    return net
+
+
+def same(ours: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    """Equal bit for bit, and all written."""
+    pairs = list(zip(ours, others, strict=True))
+    return all(torch.equal(a, b) and not a.isnan().any() for a, b in pairs)

@@ -1,0 +1,166 @@
+"""Which backend is chosen, and what is said of the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from images import image
+from torch import nn
+
+import esr_kernels
+from esr_kernels import backends
+from esr_kernels.backends import cpu
+
+CPU = torch.device("cpu")
+OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle")
+PROJECT = Path(__file__).resolve().parents[2]
+built = pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built")
+
+
+@pytest.fixture(autouse=True)
+def no_overrides(monkeypatch):
+    monkeypatch.delenv("ESR_KERNELS_BACKEND", raising=False)
+    monkeypatch.delenv("ESR_KERNELS_ISA", raising=False)
+
+
+def small_network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.SiLU()).eval().requires_grad_(False)
+
+
+@built
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_cpu_takes_its_ops(op, dtype):
+    choice = backends.choose(op, CPU, dtype)
+    assert choice.backend == "cpu" and callable(choice.run) and choice.refusals == ()
+
+
+@built
+@pytest.mark.parametrize(
+    ("op", "device", "dtype", "words"),
+    [
+        ("spab", "meta", torch.float32, "the tensor is on meta"),
+        ("spab", "cuda", torch.float32, "the tensor is on cuda"),
+        ("spab", "cpu", torch.float64, "float64 is left to torch"),
+        ("spab", "cpu", torch.int8, "int8 is left to torch"),
+        ("no_such_op", "cpu", torch.float32, "has no kernel for no_such_op"),
+    ],
+)
+def test_refusals_say_why(op, device, dtype, words):
+    choice = backends.choose(op, torch.device(device), dtype)
+    assert choice.backend == backends.REFERENCE and choice.run is None
+    assert choice.refusals == (("cpu", words),)
+
+
+@built
+@pytest.mark.parametrize(
+    ("name", "chosen"), [("reference", "reference"), ("cpu", "cpu"), ("", "cpu")]
+)
+def test_backend_override(name, chosen, monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
+    assert backends.choose("spab", CPU, torch.float32).backend == chosen
+    model = esr_kernels.accelerate(small_network())
+    assert {line.backend for line in esr_kernels.explain(model).lines} == {chosen}
+
+
+@pytest.mark.parametrize("name", ["nonsense", "CPU", "avx2"])
+def test_unknown_backend(name, monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
+    for call in (
+        lambda: backends.choose("spab", CPU, torch.float32),
+        lambda: esr_kernels.ops.conv3x3_act(torch.rand(1, 1, 4, 4), torch.rand(1, 1, 3, 3)),
+        lambda: esr_kernels.accelerate(small_network()),
+    ):
+        with pytest.raises(ValueError, match=f"'{name}' is no backend; use one of: cpu, reference"):
+            call()
+
+
+@built
+def test_every_instruction_set_can_be_asked_for(monkeypatch, tolerance):
+    from esr_kernels.backends.cpu.builder import isa
+
+    assert isa() == cpu._C.isas()[0]
+    assert set(cpu._C.isas()) <= set(cpu._C.built_isas())
+    x, plain = image(1, 3, 9, 11), small_network()
+    with torch.inference_mode():
+        exact = small_network().double()(x.double())
+        for name in cpu._C.isas():
+            monkeypatch.setenv("ESR_KERNELS_ISA", name)
+            assert isa() == name and f"uses {name};" in backends.describe()[0][2]
+            tolerance(esr_kernels.accelerate(small_network())(x), plain(x), exact)
+
+
+@built
+@pytest.mark.parametrize("name", ["mmx", "AVX2", "neon,sse2"])
+def test_unknown_instruction_set(name, monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_ISA", name)
+    weight = torch.rand(1, 1, 3, 3)
+    for call in (
+        lambda: esr_kernels.accelerate(small_network()),
+        lambda: esr_kernels.ops.conv3x3_act(torch.rand(1, 1, 4, 4), weight),
+    ):
+        with pytest.raises(ValueError, match=f"'{name}' does not run here; use one of: .*\\w"):
+            call()
+
+
+@built
+def test_describe_survives_an_unknown_instruction_set(monkeypatch):
+    """``info`` is what a user runs to find out what is wrong."""
+    monkeypatch.setenv("ESR_KERNELS_ISA", "mmx")
+    name, available, detail = backends.describe()[0]
+    assert name == "cpu" and not available and "'mmx' does not run here" in detail
+
+
+@built
+def test_describe():
+    rows = backends.describe()
+    assert [name for name, _, _ in rows] == ["cpu", "reference"]
+    assert all(available for _, available, _ in rows)
+    assert f"uses {cpu._C.isas()[0]}; built: {', '.join(cpu._C.built_isas())}" == rows[0][2]
+
+
+def test_without_the_module(monkeypatch):
+    reason = "esr_kernels._C is not built (gone); run this"
+    monkeypatch.setattr(cpu, "_C", None)
+    monkeypatch.setattr(cpu, "_WHY_NOT", reason, raising=False)
+    choice = backends.choose("spab", CPU, torch.float32)
+    assert choice.run is None and choice.refusals == (("cpu", reason),)
+    assert backends.describe()[0] == ("cpu", False, reason)
+    x, plain = image(1, 3, 7, 9), small_network()
+    model = esr_kernels.accelerate(small_network())
+    with torch.inference_mode():
+        torch.testing.assert_close(model(x), plain(x))
+    assert {line.backend for line in esr_kernels.explain(model).lines} == {"reference"}
+
+
+def test_an_import_that_fails_is_explained():
+    """As after an installation without a compiler: a fresh process whose ``_C`` is missing."""
+    code = (
+        "import sys; sys.modules['esr_kernels._C'] = None\n"
+        "import torch, esr_kernels\nfrom esr_kernels import backends\n"
+        "print(backends.choose('spab', torch.device('cpu'), torch.float32).refusals[0][1])\n"
+        "x = torch.ones(1, 1, 3, 3)\n"
+        "print(int(esr_kernels.ops.conv3x3_act(x, x).sum()))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    reason, total = done.stdout.splitlines()
+    assert "no compiled kernels" in reason and "install" in reason
+    assert total == "49"
+
+
+def test_bind_without_a_backend(monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "reference")
+    graph = torch.fx.symbolic_trace(small_network())
+    bound, where = backends.bind(graph, CPU, torch.float32)
+    assert set(where.values()) <= {"reference"}
+    x = image(1, 3, 5, 6)
+    assert torch.equal(bound(x), small_network()(x))

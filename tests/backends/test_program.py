@@ -1,0 +1,312 @@
+"""The kernels' scheduler: bands, sizes, threads and memory around pictures."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+import torch.nn.functional as F
+from images import image
+
+_C = pytest.importorskip("esr_kernels._C", reason="esr_kernels._C is not built")
+from programs import Net, random_net, same, view  # noqa: E402
+
+ISAS = _C.isas()
+THREADS = (2, 3, 7, 50)  # 50: more than there are tile rows
+every_isa = pytest.mark.parametrize("isa", ISAS)
+
+
+def picture(n, c, h, w, seed=0):
+    return 2 * image(n, c, h, w, seed) - 1
+
+
+@every_isa
+@pytest.mark.parametrize("depth", range(2, 11))
+def test_threads_change_nothing(isa, depth):
+    """Rows are computed alike whoever computes them, so results are equal bit for bit."""
+    net, once = random_net(isa, depth), random_net(isa, depth)
+    for height in range(1 + depth % 4, 41, 4):  # all of 1 to 40 by some depth
+        x = picture(1 + height % 2, 5, height, (1, 3, 17, 33, 65)[height % 5])
+        expected = once(x)
+        for threads in THREADS:
+            assert same(net(x, threads=threads), expected), (height, threads)
+
+
+@every_isa
+@pytest.mark.parametrize("depth", [1, 4, 9])
+def test_sizes_may_change_between_calls(isa, depth):
+    """Larger, smaller and larger again: no zero of the padding is left overwritten."""
+    net = random_net(isa, depth)
+    sizes = [(9, 9), (40, 70), (3, 5), (41, 71), (1, 1), (40, 70), (16, 64), (15, 63), (9, 9)]
+    for n, (height, width) in enumerate(sizes):
+        x = picture(1 + n % 3, 5, height, width, seed=n)
+        expected = random_net(isa, depth)(x)  # a program that knows no other size
+        assert same(net(x, threads=1 + n % 4), expected)
+
+
+@every_isa
+def test_pictures_of_a_batch_are_apart(isa):
+    net = random_net(isa, 6)
+    x = picture(5, 5, 13, 21)
+    together = net(x, threads=3)
+    for i in range(5):
+        assert same([y[i : i + 1] for y in together], net(x[i : i + 1]))
+
+
+@every_isa
+def test_values_are_read_in_later_stages(isa, tolerance):
+    """One early value is source, residual and output much later; against torch."""
+    net = Net(isa)
+    x = net.input(3)
+    value = early = net.conv([x], 4, act="none")
+    for _ in range(7):
+        value = net.conv([value], 4, act="none")
+    value = net.conv([value, early, x], 4, act="none", residual=early)
+    for result in (value, early, x):
+        net.output(result)
+
+    def in_torch(x):
+        head, *body, last = [(w.to(x.dtype), b.to(x.dtype)) for w, b in net.layers]
+        y = early = F.conv2d(x, *head, padding=1)
+        for layer in body:
+            y = F.conv2d(y, *layer, padding=1)
+        return F.conv2d(torch.cat([y, early, x], 1), *last, padding=1) + early, early, x
+
+    for height, width in [(1, 1), (7, 33), (33, 31)]:
+        p = picture(2, 3, height, width)
+        results = zip(net(p, threads=3), in_torch(p), in_torch(p.double()), strict=True)
+        for ours, plain, exact in results:
+            tolerance(ours, plain, exact)
+
+
+@every_isa
+@pytest.mark.parametrize("size", [(15, 15), (15, 33), (16, 17), (31, 64), (33, 65), (64, 127)])
+def test_esa_between_convolutions(isa, size):
+    """Its maps are shared by the threads; the second block reuses the first one's buffers."""
+
+    def build():
+        net = Net(isa)
+        x = net.input(3)
+        y = net.esa(net.conv([x], 6))
+        y = net.esa(net.conv([y], 6), hidden=7)
+        net.output(net.conv([y, x], 12, act="none", residual=-1), 2, x)
+        return net
+
+    net, x = build(), picture(2, 3, *size)
+    expected = build()(x)
+    net(picture(1, 3, 90, 140))  # leaves larger maps behind
+    for threads in THREADS:
+        assert same(net(x, threads=threads), expected)
+
+
+@every_isa
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (7, 64), (18, 65), (33, 131)])
+def test_nothing_around_pictures_is_touched(isa, size):
+    """Inputs amid NaN: one read too far shows. Results amid a canary: so does one write."""
+    n, (height, width) = 2, size
+    net = Net(isa)
+    x, u = net.input(3), net.input(6)
+    y = net.conv([x], 6, act="gelu", residual=u)
+    net.output(net.conv([y, x], 12, act="none"), 2, x)
+    net.output(y)
+    pictures = [picture(n, 3, *size), picture(n, 6, *size, seed=1)]
+    expected = net(*pictures)
+    amid = [embed(p, torch.nan) for p in pictures]
+    frames = [torch.full(y.shape, 7.0) for y in expected]
+    wide = [embed(f, 7.0) for f in frames]
+    for threads in (1, 3):
+        net.run([window(a, p) for a, p in zip(amid, pictures, strict=True)],
+                [window(a, y) for a, y in zip(wide, expected, strict=True)], threads)  # fmt: skip
+        assert same([window(a, y) for a, y in zip(wide, expected, strict=True)], expected)
+        for frame, y in zip(wide, expected, strict=True):
+            window(frame, y).fill_(7)
+            assert (frame == 7).all()
+
+
+def embed(x, value):
+    n, c, h, w = x.shape
+    whole = x.new_full((n + 2, c + 2, h + 3, w + 5), value)
+    window(whole, x).copy_(x)
+    return whole
+
+
+def window(whole, x):
+    n, c, h, w = x.shape
+    return whole[1 : n + 1, 1 : c + 1, 2 : h + 2, 3 : w + 3]
+
+
+@every_isa
+def test_strides_of_a_picture_may_be_zero(isa):
+    net = random_net(isa, 3)
+    row = picture(1, 5, 1, 19)
+    assert same(net(row.expand(3, 5, 11, 19)), net(row.repeat(3, 1, 11, 1)))
+
+
+@every_isa
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e-40, -1e-40, 3e38, -3e38])
+def test_extreme_pixels(isa, value):
+    """They spoil what they reach, crash nothing, and the next call knows nothing of them."""
+    net, x = random_net(isa, 4), picture(1, 5, 24, 90)
+    expected = net(x)
+    spoilt = x.clone()
+    spoilt[:, 2, 3, 5] = value
+    results = net(spoilt, threads=2)
+    for ours, plain in zip(results, expected, strict=True):
+        assert torch.equal(ours[..., 16:, :], plain[..., 16:, :])  # four rows of halo, and a tile
+        assert torch.equal(ours[..., 40:], plain[..., 40:])
+    assert same(net(x, threads=2), expected)
+
+
+@every_isa
+@pytest.mark.parametrize("act", ["none", "relu", "lrelu", "silu", "gelu", "spab"])
+def test_nan_is_never_hidden(isa, act):
+    net = Net(isa)
+    x, u = net.input(2), net.input(2)
+    net.output(net.conv([x], 2, 1, act, u if act == "spab" else -1))
+    p = picture(1, 2, 5, 7)
+    p[0, 0, 2, 3] = torch.nan
+    (y,) = net(p, picture(1, 2, 5, 7))
+    assert y[..., 2, 3].isnan().all() and y.isnan().sum() == 2
+
+
+@every_isa
+def test_the_same_twice(isa):
+    x = picture(2, 5, 37, 41)
+    first, again = random_net(isa, 7), random_net(isa, 7)
+    expected = first(x, threads=2)
+    assert all(same(net(x, threads=2), expected) for net in (first, again, first))
+
+
+def test_callers_at_the_same_time():
+    """One program takes its callers in turn; different programs share the threads."""
+    x = picture(1, 5, 31, 40)
+    shared = random_net(ISAS[0], 5)
+    nets = [shared, shared, shared, *(random_net(ISAS[0], 5) for _ in range(3))]
+    expected = shared(x)
+    with ThreadPoolExecutor(len(nets)) as pool:
+        for _ in range(10):
+            calls = [pool.submit(net, x, threads=1 + i % 3) for i, net in enumerate(nets)]
+            assert all(same(call.result(timeout=60), expected) for call in calls)
+
+
+def test_other_python_code_runs_meanwhile():
+    """The interpreter's lock is released: another thread counts while a long run lasts."""
+    net, x = random_net("sse2" if "sse2" in ISAS else ISAS[-1], 10), picture(1, 5, 600, 600)
+    results = net.fresh(1, 600, 600)
+    stop, moments = threading.Event(), []
+
+    def count():
+        while not stop.is_set():
+            moments.append(time.perf_counter())
+            time.sleep(0.001)
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    began = time.perf_counter()
+    net.run([x], results)
+    ended = time.perf_counter()
+    stop.set()
+    counter.join()
+    within = [t for t in moments if began + 0.1 * (ended - began) < t < ended]
+    assert within, f"nothing ran in the {ended - began:.3f} s of a call"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_after_a_fork():
+    """A data loader's worker has none of its parent's threads, and computes the same."""
+    net, x = random_net(ISAS[0], 5), picture(1, 5, 31, 40)
+    expected = net(x, threads=3)  # the parent's threads exist
+    child = os.fork()
+    if child == 0:
+        fine = same(net(x, threads=3), expected)
+        fine = fine and same(random_net(ISAS[0], 5)(x, threads=4), expected)
+        os._exit(0 if fine else 1)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert same(net(x, threads=3), expected)
+
+
+W = torch.rand(4, 3, 3, 3).double().numpy()
+ESA = [torch.rand(*s).double().numpy() for s in [(2, 3, 1, 1), (2, 2, 1, 1), (2, 2, 3, 3)]]
+ESA = [(w, None) for w in [*ESA, ESA[2], torch.rand(3, 2, 1, 1).double().numpy()]]
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        ("not built, or not of this", lambda p, x: _C.Program("mmx")),
+        ("1 to 8 sources", lambda p, x: p.conv([], W, None)),
+        ("1 to 8 sources", lambda p, x: p.conv([x] * 9, W, None)),
+        ("do not add up", lambda p, x: p.conv([x, x], W, None)),
+        ("value", lambda p, x: p.conv([99], W, None)),
+        ("value", lambda p, x: p.conv([-1], W, None)),
+        (r"\[out, in, k, k\]", lambda p, x: p.conv([x], W[0], None)),
+        ("k = 1 or 3", lambda p, x: p.conv([x], W[:, :, :2], None)),
+        ("k = 1 or 3", lambda p, x: p.conv([x], W[:, :, :2, :2], None)),
+        ("weight", lambda p, x: p.conv([x], W[:0], None)),
+        (r"bias must be \[out\]", lambda p, x: p.conv([x], W, W[0, 0, 0])),
+        ("unknown activation 'mish'", lambda p, x: p.conv([x], W, None, "mish")),
+        ("needs a residual", lambda p, x: p.conv([x], W, None, "spab")),
+        ("residual's channels", lambda p, x: p.conv([x], W, None, residual=x)),
+        ("value", lambda p, x: p.conv([x], W, None, residual=99)),
+        ("conv1, conv_f", lambda p, x: p.esa(x, ESA[:4])),
+        ("esa weight 0", lambda p, x: p.esa(x, [ESA[1], *ESA[1:]])),
+        ("value", lambda p, x: p.esa(99, ESA)),
+        ("shuffle factor", lambda p, x: p.output(x, 0)),
+        ("shuffle factor", lambda p, x: p.output(x, 9)),
+        ("divide", lambda p, x: p.output(x, 2)),
+        ("skip picture", lambda p, x: p.output(p.conv([x], W, None), 2, x)),
+        ("value", lambda p, x: p.output(99)),
+        ("value", lambda p, x: p.output(x, 1, 99)),
+        ("channels", lambda p, x: p.input(0)),
+        ("channels", lambda p, x: p.input(-1)),
+        ("shift", lambda p, x: p.input(3, W[0, 0, 0, :2])),
+    ],
+)
+def test_wrong_steps(words, wrong):
+    program = _C.Program()
+    x = program.input(3)
+    with pytest.raises(ValueError, match=words):
+        wrong(program, x)
+
+
+@pytest.mark.parametrize(
+    ("words", "inputs", "outputs", "size"),
+    [
+        ("empty", 1, 1, (0, 4, 4)),
+        ("empty", 1, 1, (1, 0, 4)),
+        ("empty", 1, 1, (1, 4, -1)),
+        ("1 input", 0, 1, (1, 4, 4)),
+        ("1 input", 2, 1, (1, 4, 4)),
+        ("1 output", 1, 0, (1, 4, 4)),
+        ("1 output", 1, 2, (1, 4, 4)),
+    ],
+)
+def test_wrong_runs(words, inputs, outputs, size):
+    net = Net(ISAS[0])
+    net.output(net.conv([net.input(3)], 3))
+    x = torch.zeros(2, 3, 4, 4)
+    with pytest.raises(ValueError, match=words):
+        net.program.run([view(x)] * inputs, [view(x.clone())] * outputs, *size, 1)
+
+
+@pytest.mark.parametrize("size", [(14, 40), (40, 14), (3, 3), (1, 1)])
+def test_esa_refuses_small_pictures(size):
+    net = Net(ISAS[0])
+    net.output(net.esa(net.input(3)))
+    with pytest.raises(ValueError, match="15"):
+        net(picture(1, 3, *size))
