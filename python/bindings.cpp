@@ -34,8 +34,13 @@ esr::ConvSpec spec_of(const Array& weight, const std::optional<Array>& bias,
     throw py::value_error("a weight must be [out, in, k, k] with k = 1 or 3");
   if (bias && (bias->ndim() != 1 || bias->shape(0) != weight.shape(0)))
     throw py::value_error("a bias must be [out]");
-  return {int(weight.shape(0)), int(weight.shape(1)), int(weight.shape(2)), weight.data(),
-          data_or_null(bias),   act_of(act),          slope};
+  return {int(weight.shape(0)),
+          int(weight.shape(1)),
+          int(weight.shape(2)),
+          weight.data(),
+          data_or_null(bias),
+          act_of(act),
+          slope};
 }
 
 int add_conv(Program& program, const std::vector<int>& sources, const Array& weight,
@@ -134,7 +139,8 @@ PYBIND11_MODULE(_C, m) {
       .def(
           "input",
           [](Program& p, int channels, const std::optional<Array>& shift) {
-            if (shift && shift->size() != channels) throw py::value_error("shift must be [channels]");
+            if (shift && shift->size() != channels)
+              throw py::value_error("shift must be [channels]");
             return p.input(channels, data_or_null(shift));
           },
           "channels"_a, "shift"_a = py::none())

@@ -11,8 +11,8 @@
 namespace esr {
 namespace ESR_ISA {
 
-constexpr int kGroup = ESR_GROUP;  // output channels of a register tile
-constexpr int kPanel = ESR_PANEL;  // its vectors; kGroup * kPanel accumulators
+constexpr int kGroup = ESR_GROUP;                 // output channels of a register tile
+constexpr int kPanel = ESR_PANEL;                 // its vectors; kGroup * kPanel accumulators
 constexpr int kRowVectors = kPanel >= 4 ? 4 : 2;  // of a 1x1 product; divides a block's 4
 constexpr int kPositions = 36;
 constexpr size_t kPanelFloats = size_t(kPanel) * kLanes;
@@ -75,8 +75,7 @@ ESR_INLINE void emit(const ConvRow& r, const float* products, int channel, int b
   const Geometry& g = *r.geometry;
   const bool edge = block + 1 == g.blocks;
   const size_t offset = kLanes + channel * g.channel_stride() + block * g.block_stride();
-  const size_t next =
-      edge ? g.channel_stride() - block * g.block_stride() : g.block_stride();
+  const size_t next = edge ? g.channel_stride() - block * g.block_stride() : g.block_stride();
   for (int i = 0; i < r.rows; ++i) {
     prefetch_block<1>(r.out[i] + offset + next);
     if (r.residual[i]) prefetch_block<0>(r.residual[i] + offset + next);
@@ -157,8 +156,7 @@ inline void conv3x3(const ConvRow& r) {
 
 // kVectors vectors of one pixel row, all sources, one group of output channels.
 template <Act kAct, int kVectors>
-ESR_INLINE void conv1x1_vectors(const ConvRow& r, int row, int vector, int o,
-                                const float* weight) {
+ESR_INLINE void conv1x1_vectors(const ConvRow& r, int row, int vector, int o, const float* weight) {
   const Geometry& g = *r.geometry;
   const size_t stride = g.channel_stride(), offset = kLanes + size_t(vector) * kLanes;
   Vec sum[kGroup][kVectors];
@@ -192,7 +190,7 @@ inline void conv1x1_row(const ConvRow& r) {
     for (int vector = 0; vector < r.geometry->blocks * kTile; vector += kRowVectors)
       for (int o = 0; o < r.conv->out_channels; o += kGroup)
         conv1x1_vectors<kAct, kRowVectors>(r, row, vector, o,
-                                        r.conv->weight + o / kGroup * group_weights);
+                                           r.conv->weight + o / kGroup * group_weights);
 }
 
 inline void conv1x1(const ConvRow& r) {

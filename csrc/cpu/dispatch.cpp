@@ -7,8 +7,8 @@
 
 namespace esr {
 
-#define ESR_DECLARE(isa) \
-  namespace isa {        \
+#define ESR_DECLARE(isa)        \
+  namespace isa {               \
   extern const Kernels kernels; \
   }
 ESR_FOR_EACH_ISA(ESR_DECLARE)

@@ -55,8 +55,7 @@ inline void esa_pool(const EsaPoolRow& r) {
       float most[kColumns];
       for (int x = 0; x < 3 * outs + 4; x += kLanes) {
         Vec m = load_unaligned(in + 3 * x0 + x);
-        for (int i = 1; i < 7; ++i)
-          m = larger(m, load_unaligned(in + i * r.in.row + 3 * x0 + x));
+        for (int i = 1; i < 7; ++i) m = larger(m, load_unaligned(in + i * r.in.row + 3 * x0 + x));
         store_unaligned(most + x, m);
       }
       for (int x = 0; x < outs; ++x) {

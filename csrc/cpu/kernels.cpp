@@ -12,8 +12,18 @@ namespace ESR_ISA {
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    ESR_STRING(ESR_ISA), kLanes,        kGroup,   conv_scratch_floats, conv3x3, conv1x1,
-    pack,                pixel_shuffle, esa_conv, esa_pool,            esa_map, esa_gate,
+    ESR_STRING(ESR_ISA),
+    kLanes,
+    kGroup,
+    conv_scratch_floats,
+    conv3x3,
+    conv1x1,
+    pack,
+    pixel_shuffle,
+    esa_conv,
+    esa_pool,
+    esa_map,
+    esa_gate,
 };
 
 }  // namespace ESR_ISA

@@ -100,12 +100,13 @@ inline void shuffle_row(const ShuffleRow& r) {
   const int colours = r.source.channels / (kFactor * kFactor);
   for (int i = 0; i < r.rows; ++i) {
     for (int c = 0; c < colours; ++c) {
-      const float* skip = r.skip.channels ? r.skip.row[i] + kLanes + c * g.channel_stride() : nullptr;
+      const float* skip =
+          r.skip.channels ? r.skip.row[i] + kLanes + c * g.channel_stride() : nullptr;
       for (int dy = 0; dy < kFactor; ++dy) {
         const int first = (c * kFactor + dy) * kFactor;
         const float* in = r.source.row[i] + kLanes + first * g.channel_stride();
-        float* out = r.picture.data + c * r.picture.plane +
-                     (size_t(r.y + i) * kFactor + dy) * r.picture.row;
+        float* out =
+            r.picture.data + c * r.picture.plane + (size_t(r.y + i) * kFactor + dy) * r.picture.row;
         for (int block = 0; block < g.blocks; ++block) {
           const int x = block * kTile * kLanes;
           shuffle_block<kFactor>(in + x, g.channel_stride(), skip ? skip + x : nullptr,

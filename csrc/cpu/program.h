@@ -103,6 +103,7 @@ class Program {
 
   int add_value(int channels);
   int add_step(Step step, int channels);
+  int longest_lag(const Geometry& geometry, int threads) const;
   void plan_stages(int longest_lag);
   void plan_bounds(Stage& stage, const Geometry& geometry, int threads) const;
   void plan_buffers();

@@ -102,8 +102,8 @@ ESR_INLINE Vec shift_in_right(Vec here, Vec after) {
 ESR_INLINE void interleave(Vec a, Vec b, Vec& low, Vec& high) {
 #if ESR_LANES == 16
   low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  high = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
-                                 31);
+  high =
+      __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 #elif ESR_LANES == 8
   low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
   high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
@@ -150,9 +150,7 @@ ESR_INLINE IntVec lane_numbers() {
 }
 
 // Zeroes the lanes from `count` on (count <= 0: all of them).
-ESR_INLINE Vec keep_first(Vec v, int count) {
-  return lane_numbers() < count ? v : splat(0.f);
-}
+ESR_INLINE Vec keep_first(Vec v, int count) { return lane_numbers() < count ? v : splat(0.f); }
 
 // 2^f for f in [0, 1): a minimax polynomial, relative error 8e-8.
 ESR_INLINE Vec exp2_fraction(Vec f) {

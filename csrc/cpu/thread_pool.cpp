@@ -21,7 +21,8 @@ class Pool {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       while (static_cast<int>(workers_.size()) < threads - 1)
-        workers_.emplace_back([this, id = int(workers_.size()) + 1, seen = round_] { work(id, seen); });
+        workers_.emplace_back(
+            [this, id = int(workers_.size()) + 1, seen = round_] { work(id, seen); });
       body_ = &body;
       threads_ = threads;
       pending_ = threads - 1;

@@ -28,7 +28,7 @@ def conv(into: int, out: int, k: int = 3) -> nn.Conv2d:
 
 
 class Network(nn.Module):
-    """``channels`` lists the convolutions; ``forward`` is each test's own, given at construction."""
+    """``channels`` lists the convolutions ``c``; ``forward`` is each test's own."""
 
     def __init__(self, forward, *channels: tuple[int, ...]):
         super().__init__()
@@ -257,11 +257,11 @@ class Attention(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.first, self.last, self.side = conv(3, 4, 1), conv(4, 3, 1), conv(4, 4, 1)
-        self.half, self.small = nn.Conv2d(4, 4, 3, stride=2), conv(4, 4)
+        self.down, self.small = nn.Conv2d(4, 4, 3, stride=2), conv(4, 4)
 
     def forward(self, x):
         a = self.first(x)
-        y = self.small(F.max_pool2d(self.half(a), 7, 3))
+        y = self.small(F.max_pool2d(self.down(a), 7, 3))
         y = F.interpolate(y, x.shape[2:], mode="bilinear", align_corners=False)
         return x * torch.sigmoid(self.last(y + self.side(a)))
 

@@ -1,4 +1,4 @@
-"""What the compiled kernels hold: no instruction that a lesser processor lacks may leak out of them.
+"""What the compiled kernels hold: no instruction may leak out that a lesser processor lacks.
 
 The linker keeps one copy of a weak symbol. If an AVX-512 object held one that others hold too (a
 template of the standard library, an inline function outside ``esr::<isa>``), a processor without
