@@ -32,6 +32,7 @@ esr::ConvSpec spec_of(const Array& weight, const std::optional<Array>& bias,
   if (weight.ndim() != 4 || weight.shape(2) != weight.shape(3) ||
       (weight.shape(2) != 1 && weight.shape(2) != 3))
     throw py::value_error("a weight must be [out, in, k, k] with k = 1 or 3");
+  if (weight.size() == 0) throw py::value_error("a weight must not be empty");
   if (bias && (bias->ndim() != 1 || bias->shape(0) != weight.shape(0)))
     throw py::value_error("a bias must be [out]");
   return {int(weight.shape(0)),
@@ -43,15 +44,24 @@ esr::ConvSpec spec_of(const Array& weight, const std::optional<Array>& bias,
           slope};
 }
 
+void check_value(const Program& program, int value) {
+  if (value < 0 || value >= program.value_count())
+    throw py::value_error("value " + std::to_string(value) + " is none of this program's");
+}
+
 int add_conv(Program& program, const std::vector<int>& sources, const Array& weight,
              const std::optional<Array>& bias, const std::string& act, float slope, int residual) {
   const esr::ConvSpec spec = spec_of(weight, bias, act, slope);
   if (sources.empty() || sources.size() > esr::kMaxSources)
     throw py::value_error("a convolution takes 1 to 8 sources");
   int channels = 0;
-  for (int source : sources) channels += program.channels(source);
+  for (int source : sources) {
+    check_value(program, source);
+    channels += program.channels(source);
+  }
   if (channels != spec.in_channels)
     throw py::value_error("the sources' channels do not add up to the weight's");
+  if (residual >= 0) check_value(program, residual);
   if (residual >= 0 && program.channels(residual) != spec.out_channels)
     throw py::value_error("the residual's channels are not the weight's output channels");
   if (spec.act == esr::Act::spab && residual < 0)
@@ -60,6 +70,7 @@ int add_conv(Program& program, const std::vector<int>& sources, const Array& wei
 }
 
 int add_esa(Program& program, int q, const std::vector<std::pair<Array, std::optional<Array>>>& w) {
+  check_value(program, q);
   if (w.size() != 5) throw py::value_error("esa takes conv1, conv_f, conv2, conv3, conv4");
   std::vector<esr::ConvSpec> specs;
   for (const auto& [weight, bias] : w) specs.push_back(spec_of(weight, bias));
@@ -73,6 +84,8 @@ int add_esa(Program& program, int q, const std::vector<std::pair<Array, std::opt
 }
 
 void add_output(Program& program, int value, int factor, int skip) {
+  check_value(program, value);
+  if (skip >= 0) check_value(program, skip);
   if (factor < 1 || factor > 8) throw py::value_error("the shuffle factor must be 1 to 8");
   if (program.channels(value) % (factor * factor))
     throw py::value_error("the channels must divide by the factor squared");
@@ -92,6 +105,10 @@ void run(Program& program, const std::vector<PictureTuple>& inputs,
       list.push_back({reinterpret_cast<float*>(address), batch_stride, plane, row});
     return list;
   };
+  if (int(inputs.size()) != program.input_count() || int(outputs.size()) != program.output_count())
+    throw py::value_error("the program has " + std::to_string(program.input_count()) +
+                          " input and " + std::to_string(program.output_count()) + " output");
+  if (threads < 1) throw py::value_error("threads must be 1 or more");
   if (batch < 1 || height < 1 || width < 1) throw py::value_error("the picture is empty");
   const auto in = pictures(inputs), out = pictures(outputs);
   const py::gil_scoped_release release;
@@ -139,6 +156,7 @@ PYBIND11_MODULE(_C, m) {
       .def(
           "input",
           [](Program& p, int channels, const std::optional<Array>& shift) {
+            if (channels < 1) throw py::value_error("a picture has 1 or more channels");
             if (shift && shift->size() != channels)
               throw py::value_error("shift must be [channels]");
             return p.input(channels, data_or_null(shift));

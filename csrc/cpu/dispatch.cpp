@@ -21,7 +21,7 @@ const Kernels* const* built_kernels(int* count) {
   return kBuilt;
 }
 
-bool can_run(const Kernels& kernels) {
+bool can_run([[maybe_unused]] const Kernels& kernels) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (!std::strcmp(kernels.name, "avx512"))

@@ -42,7 +42,7 @@ inline void esa_conv(const EsaConvRow& r) {
 
 // A NaN wins, as in torch.
 ESR_INLINE float larger(float a, float b) { return b > a || b != b ? b : a; }
-ESR_INLINE Vec larger(Vec a, Vec b) { return (b > a) | (b != b) ? b : a; }
+ESR_INLINE Vec larger(Vec a, Vec b) { return ((b > a) | (b != b)) ? b : a; }
 
 // Columns first, in vectors; then 7 of their maxima for each output pixel.
 inline void esa_pool(const EsaPoolRow& r) {

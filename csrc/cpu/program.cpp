@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 
 #include "thread_pool.h"
 
@@ -26,6 +27,7 @@ int Program::add_value(int channels) {
 int Program::add_step(Step step, int channels) {
   step.result = channels ? add_value(channels) : -1;
   steps_.push_back(std::move(step));
+  geometry_.reset();  // what was planned is out of date
   return steps_.back().result;
 }
 
@@ -411,6 +413,9 @@ void Program::run_stage(const Stage& stage, Band& band) {
 void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs,
                   int batch, int height, int width, int threads) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  constexpr int kLeastForEsa = 15;
+  if (!esa_channels_.empty() && std::min(height, width) < kLeastForEsa)
+    throw std::invalid_argument("ESA needs a height and a width of 15 or more");
   const Geometry geometry(height, width, kernels_.lanes);
   threads = std::clamp(threads, 1, geometry.tile_rows);
   prepare(geometry, threads);

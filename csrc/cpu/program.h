@@ -70,9 +70,13 @@ class Program {
     float* data;
     size_t batch_stride, plane, row;
   };
+  // Throws std::invalid_argument where ESA's pooling has no pixel: below 15 x 15.
   void run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs, int batch,
            int height, int width, int threads);
 
+  int input_count() const { return inputs_; }
+  int output_count() const { return outputs_; }
+  int value_count() const { return int(values_.size()); }
   int channels(int value) const { return values_.at(value).channels; }
   const Kernels& kernels() const { return kernels_; }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,10 @@ class Accelerated(Replacement):
         if len(args) == 1 and not kwargs and self._may_run(args[0]):
             plan = self.current_plan()
             if plan.run is not None and plan.accepts(args[0]) and not _is_autocast(args[0]):
-                return plan.run(args[0])
+                # An op refuses shapes that agreed on the test picture only by chance, and pictures
+                # too small for it: the module's own forward computes those, or says why not.
+                with suppress(ValueError):
+                    return plan.run(args[0])
         return self.original(*args, **kwargs)
 
     def current_plan(self) -> Plan:

@@ -75,6 +75,7 @@ def make_plan(module: nn.Module, compute_dtype: torch.dtype | None = None) -> Pl
             dtype, device = _kind(module)
         except ValueError as error:
             return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
+        backends.choose("conv3x3_act", device, dtype)  # refuses an unknown backend by name
         try:
             fused = _fuse(module, dtype, device)
         except Untraceable as error:

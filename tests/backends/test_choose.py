@@ -122,7 +122,8 @@ def test_describe():
     rows = backends.describe()
     assert [name for name, _, _ in rows] == ["cpu", "reference"]
     assert all(available for _, available, _ in rows)
-    assert f"uses {cpu._C.isas()[0]}; built: {', '.join(cpu._C.built_isas())}" == rows[0][2]
+    assert rows[0][2].startswith(f"uses {cpu._C.isas()[0]}; built, and tested on: ")
+    assert all(isa in rows[0][2] for isa in cpu._C.built_isas())
 
 
 def test_without_the_module(monkeypatch):

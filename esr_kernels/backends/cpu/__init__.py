@@ -52,10 +52,25 @@ def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype):
     return compile_(graph, dtype)
 
 
+#: How far each instruction set has been tested: the whole test suite on a processor that has it, or
+#: the kernels' own tests under emulation.
+_TESTED = {
+    "avx512": "AMD Zen 5",
+    "avx2": "AMD Zen 5",
+    "sse2": "AMD Zen 5",
+    "neon": "under emulation only, never on a processor",
+}
+
+
 def describe() -> tuple[bool, str]:
-    """Whether the kernels are built, and which instruction set they use here."""
+    """Whether the kernels are built, which instruction set they use, and how far it was tested."""
     if _C is None:
         return False, _WHY_NOT
     from .builder import isa
 
-    return True, f"uses {isa()}; built: {', '.join(_C.built_isas())}"
+    try:
+        used = isa()
+    except ValueError as error:  # $ESR_KERNELS_ISA
+        return False, str(error)
+    built = ", ".join(f"{name} ({_TESTED.get(name, 'never run')})" for name in _C.built_isas())
+    return True, f"uses {used}; built, and tested on: {built}"

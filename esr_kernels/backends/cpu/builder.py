@@ -32,6 +32,13 @@ def isa() -> str:
     return wanted or _C.isas()[0]
 
 
+def _threads() -> int:
+    """As many as torch uses, but not more than there are processors: they wait for each other."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(torch.get_num_threads(), len(os.sched_getaffinity(0)))
+    return torch.get_num_threads()
+
+
 def _numpy(tensor: Tensor | None):
     return None if tensor is None else tensor.detach().to(torch.float64).contiguous().numpy()
 
@@ -42,12 +49,14 @@ class Builder:
     def __init__(self) -> None:
         self.program = _C.Program(isa())
         self._channels: dict[int, int] = {}
+        self._inputs: list[int] = []  # channels
         self._outputs: list[tuple[int, int]] = []  # channels, factor
 
     def input(self, channels: int, shift: Tensor | None = None) -> int:
         """The next input picture, plus ``shift[c]`` (not in the zero padding around it)."""
         value = self.program.input(channels, _numpy(shift))
         self._channels[value] = channels
+        self._inputs.append(channels)
         return value
 
     def conv(
@@ -90,15 +99,22 @@ class Builder:
             inputs: one ``[N, C, H, W]`` tensor per :meth:`input`, of any dtype and strides.
             out: where to write; fresh float32 tensors if None. float32, the pixels of a row
                 adjacent.
+
+        Raises:
+            ValueError: the inputs do not have one size, or not the channels they were made for.
         """
         inputs = [_rows(x) for x in inputs]
         n, _, height, width = inputs[0].shape
+        expected = [(n, channels, height, width) for channels in self._inputs]
+        if [tuple(x.shape) for x in inputs] != expected:
+            found = ", ".join(str(list(x.shape)) for x in inputs)
+            raise ValueError(f"a program of inputs {expected} was given {found}")
         if out is None:
             out = [x.new_empty(n, c, f * height, f * width) for c, f in self._outputs
                    for x in inputs[:1]]  # fmt: skip
         self.program.run(
             [_view(x) for x in inputs], [_view(y) for y in out], n, height, width,
-            torch.get_num_threads(),
+            _threads(),
         )  # fmt: skip
         return list(out)
 

@@ -8,6 +8,7 @@ of regions before it, so running level by level (torch's nodes, then the region)
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,8 +47,9 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype) -> tuple[Callable, dic
     for node in reversed(whole.nodes):  # constants that the regions hold
         if node.op == "get_attr" and not node.users:
             whole.erase_node(node)
+    # An op outside the regions is dispatched by itself, to this backend too.
     where = {
-        n.name: "cpu" if n in taken else "reference"
+        n.name: "cpu" if n in taken or _op(n) else "reference"
         for n in graph.graph.nodes
         if n.op == "call_function"
     }
@@ -75,10 +77,11 @@ def _shape(node: Node) -> tuple[int, ...]:
 def _taken(graph: Graph, constants: dict[Node, Tensor]) -> set[Node]:
     """The nodes that become steps: ops, the parts of spab's pair, and shifts of a picture.
 
-    A program works at one resolution, that of the graph's first input.
+    A program works at one resolution: the one at which most ops read.
     """
     taken: set[Node] = set()
-    size = _shape(next(iter(graph.nodes)))[2:]
+    sizes = Counter(_shape(_first(n))[2:] for n in graph.nodes if _op(n))
+    size = sizes.most_common(1)[0][0] if sizes else ()
     for node in graph.nodes:
         reads = [n for n in node.all_input_nodes if n not in constants]
         op = _op(node)
@@ -93,7 +96,21 @@ def _taken(graph: Graph, constants: dict[Node, Tensor]) -> set[Node]:
     return taken
 
 
+def _first(node: Node) -> Node:
+    """The first activation that an op reads."""
+    return node.args[0] if isinstance(node.args[0], Node) else node.args[0][0]
+
+
+def _activations(node: Node, op: str) -> list[Node | None]:
+    """What an op reads besides its weights."""
+    if op == "conv3x3_act":
+        return [*node.args[0], node.args[5]]
+    return [node.args[0], node.args[4]] if op == "pixel_shuffle" else [node.args[0]]
+
+
 def _fits(node: Node, op: str, constants: dict[Node, Tensor]) -> bool:
+    if any(a in constants for a in _activations(node, op)):
+        return False
     if op == "pixel_shuffle":
         return node.args[3] <= MAX_FACTOR and _weights_known(node.args[1:3], constants)
     if op == "conv3x3_act":
