@@ -1,4 +1,4 @@
-// Zeroed, cache-line aligned memory.
+// Zeroed, cache-line aligned memory, for constants.
 #pragma once
 
 #include <cstddef>

@@ -190,40 +190,76 @@ void Program::prepare(const Geometry& g, int threads) {
   if (geometry_ && geometry_->height == g.height && geometry_->width == g.width &&
       threads_ == threads)
     return;
-  geometry_.reset();  // stays empty if memory runs out below
+  geometry_.reset();  // stays empty if something below throws
   plan_stages(longest_lag(g, threads));
   for (Stage& stage : stages_) plan_bounds(stage, g, threads);
   plan_buffers();
-  make_memory(g, threads);
+  plan_memory(g, threads);
   progress_ = std::make_unique<std::atomic<int>[]>(threads);
   threads_ = threads;
   geometry_ = std::make_unique<Geometry>(g);
 }
 
-void Program::make_memory(const Geometry& g, int threads) {
-  buffers_.clear();
-  thread_memory_.clear();
-  scratch_.clear();
-  esa_maps_.clear();
-  for (int channels : buffer_channels_)
-    buffers_.emplace_back(g.row_stride(channels) * g.tile_rows * kTile);
-  size_t memory = 0;
-  int most = 1;
+size_t Program::reserve(size_t floats) {
+  constexpr size_t kLineFloats = 16;
+  const size_t at = size_;
+  size_ += (floats + kLineFloats - 1) / kLineFloats * kLineFloats;
+  return at;
+}
+
+void Program::plan_memory(const Geometry& g, int threads) {
+  static std::atomic<unsigned> plans{0};
+  plan_ = ++plans;
+  size_ = 0;
+  int most = 1, depth = 1;
+  size_t ring_floats = 0;
   for (Value& v : values_) {
-    v.offset = memory;
-    if (v.buffer < 0) memory += 2 * g.row_stride(v.channels) * v.ring_rows * kTile;
+    v.offset = ring_floats;
+    if (v.buffer < 0) ring_floats += 2 * g.row_stride(v.channels) * v.ring_rows * kTile;
     most = std::max(most, v.channels);
   }
-  int depth = most;
   for (const Step& step : steps_)
     if (step.conv) depth = std::max(depth, step.conv->view.in_channels);
   const size_t map_floats = size_t(most) * (kTile * g.lanes + g.width / 6 + 2 * g.lanes);
+  const size_t scratch = std::max(kernels_.scratch_floats(std::max(most, depth)), map_floats);
+  zero_row_ = reserve(g.row_stride(most));
+  buffers_.clear();
+  rings_.clear();
+  scratch_.clear();
+  for (int channels : buffer_channels_)
+    buffers_.push_back(reserve(g.row_stride(channels) * g.tile_rows * kTile));
   for (int t = 0; t < threads; ++t) {
-    thread_memory_.emplace_back(memory);
-    scratch_.emplace_back(std::max(kernels_.scratch_floats(depth), map_floats));
+    rings_.push_back(reserve(ring_floats));
+    scratch_.push_back(reserve(scratch));
   }
-  zero_row_ = Buffer(g.row_stride(most));
-  for (int channels : esa_channels_) esa_maps_.emplace_back(g, channels);
+  esa_maps_.clear();
+  for (int channels : esa_channels_) {
+    EsaMaps& maps = esa_maps_.emplace_back(g, channels);
+    maps.offset = reserve(maps.conv_floats + maps.pool_floats + maps.map_floats);
+  }
+}
+
+// A workspace comes with whatever the last run left in it. Pixels are written before they are read;
+// what is only ever read has to be zero: guards, the row outside the picture, the pooled maps' rim.
+void Program::clear_guards(const Geometry& g) const {
+  int most = 1;
+  for (const Value& v : values_) {
+    most = std::max(most, v.channels);
+    if (v.buffer >= 0) continue;
+    for (size_t ring : rings_) clear_guards(g, ring + v.offset, v.channels, 2 * v.ring_rows);
+  }
+  for (size_t b = 0; b < buffers_.size(); ++b)
+    clear_guards(g, buffers_[b], buffer_channels_[b], g.tile_rows);
+  std::fill_n(memory_ + zero_row_, g.row_stride(most), 0.f);
+  for (const EsaMaps& maps : esa_maps_)
+    std::fill_n(memory_ + maps.offset + maps.conv_floats, maps.pool_floats, 0.f);
+}
+
+void Program::clear_guards(const Geometry& g, size_t offset, int channels, int tile_rows) const {
+  for (int y = 0; y < tile_rows * kTile; ++y) {
+    float* row = memory_ + offset + y * g.row_stride(channels);
+    for (int c = 0; c <= channels; ++c) std::fill_n(row + c * g.channel_stride(), g.lanes, 0.f);
+  }
 }
 
 Program::EsaMaps::EsaMaps(const Geometry& g, int channels)
@@ -234,18 +270,18 @@ Program::EsaMaps::EsaMaps(const Geometry& g, int channels)
       pool_width((conv_width - 7) / 3 + 1),
       conv_row(size_t(g.blocks) * 2 * g.lanes),
       pool_row(pool_width + 2 + 2 * g.lanes),
-      conv(channels * conv_row * conv_height + 2 * g.lanes),
-      pool(channels * pool_row * (pool_height + 2)),
-      map(channels * pool_row * pool_height) {}
+      conv_floats(channels * conv_row * conv_height + 2 * g.lanes),
+      pool_floats(channels * pool_row * (pool_height + 2)),
+      map_floats(channels * pool_row * pool_height) {}
 
-MapView<float> Program::EsaMaps::conv_view() const {
-  return {conv.data(), conv_row * conv_height, conv_row};
+MapView<float> Program::EsaMaps::conv_view(float* memory) const {
+  return {memory + offset, conv_row * conv_height, conv_row};
 }
-MapView<float> Program::EsaMaps::pool_view() const {
-  return {pool.data() + pool_row + 1, pool_row * (pool_height + 2), pool_row};
+MapView<float> Program::EsaMaps::pool_view(float* memory) const {
+  return {memory + offset + conv_floats + pool_row + 1, pool_row * (pool_height + 2), pool_row};
 }
-MapView<float> Program::EsaMaps::map_view() const {
-  return {map.data(), pool_row * pool_height, pool_row};
+MapView<float> Program::EsaMaps::map_view(float* memory) const {
+  return {memory + offset + conv_floats + pool_floats, pool_row * pool_height, pool_row};
 }
 
 struct Program::Band {
@@ -263,15 +299,15 @@ int Program::first_row(int thread, int lag, const Band& band) const {
 
 // Rows of the thread's own band, and those below that the next thread keeps in its seam.
 float* Program::row(int value, const Band& band, int y) const {
-  if (y < 0 || y >= geometry_->height) return zero_row_.data();
+  if (y < 0 || y >= geometry_->height) return memory_ + zero_row_;
   const Value& v = values_[value];
   const size_t stride = geometry_->row_stride(v.channels);
-  if (v.buffer >= 0) return buffers_[v.buffer].data() + y * stride;
+  if (v.buffer >= 0) return memory_ + buffers_[v.buffer] + y * stride;
   const int tile_row = y / kTile, below = first_row(band.thread + 1, v.lag, band);
   const int owner = band.thread + (tile_row >= below);
   const int place = tile_row - (owner > band.thread ? below : first_row(owner, v.lag, band));
   const int slot = owner > 0 && place < v.ring_rows ? v.ring_rows + place : tile_row % v.ring_rows;
-  return thread_memory_[owner].data() + v.offset + size_t(slot * kTile + y % kTile) * stride;
+  return memory_ + rings_[owner] + v.offset + size_t(slot * kTile + y % kTile) * stride;
 }
 
 SourceRows Program::source_rows(int value, const Band& band, int first_row, int count) const {
@@ -304,13 +340,13 @@ void Program::run_conv(const Step& step, const Band& band, int tile_row) const {
   }
   out_rows(step.result, band, tile_row, r.out);
   r.rows = std::min(kTile, geometry_->height - y);
-  r.scratch = scratch_[band.thread].data();
+  r.scratch = memory_ + scratch_[band.thread];
   wide ? kernels_.conv3x3(r) : kernels_.conv1x1(r);
 }
 
 void Program::run_esa_gate(const Step& step, const Band& band, int tile_row) const {
   const EsaMaps& maps = esa_maps_[step.esa];
-  const MapView<float> map = maps.map_view();
+  const MapView<float> map = maps.map_view(memory_);
   EsaGateRow r{};
   r.geometry = geometry_.get();
   r.y = tile_row * kTile;
@@ -323,7 +359,7 @@ void Program::run_esa_gate(const Step& step, const Band& band, int tile_row) con
   r.conv_f = &step.conv->view;
   r.conv4 = &step.conv4->view;
   out_rows(step.result, band, tile_row, r.out);
-  r.scratch = scratch_[band.thread].data();
+  r.scratch = memory_ + scratch_[band.thread];
   kernels_.esa_gate(r);
 }
 
@@ -363,7 +399,8 @@ void Program::run_rows(const Step& step, const Band& band, int tile_row) const {
 void Program::run_esa_maps(const Step& step, const Band& band) const {
   const EsaMaps& maps = esa_maps_[step.esa];
   const int channels = maps.channels;
-  const MapView<float> conv = maps.conv_view(), pool = maps.pool_view(), map = maps.map_view();
+  const MapView<float> conv = maps.conv_view(memory_), pool = maps.pool_view(memory_),
+                       map = maps.map_view(memory_);
   const int height = step.kind == StepKind::esa_conv ? maps.conv_height : maps.pool_height;
   const int first = height * band.thread / threads_, last = height * (band.thread + 1) / threads_;
   for (int y = first; y < last; ++y) {
@@ -419,6 +456,10 @@ void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>
   const Geometry geometry(height, width, kernels_.lanes);
   threads = std::clamp(threads, 1, geometry.tile_rows);
   prepare(geometry, threads);
+  auto workspace = take_workspace(size_, plan_);
+  memory_ = workspace->data();
+  if (workspace->plan != plan_) clear_guards(geometry);
+  workspace->plan = plan_;
   Barrier barrier(threads);
   run_on_threads(threads, [&](int thread) {
     Band band{inputs, outputs, 0, thread, 0};
@@ -431,6 +472,7 @@ void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>
       }
     }
   });
+  give_back(std::move(workspace));
 }
 
 }  // namespace esr

@@ -19,6 +19,7 @@
 #include "buffer.h"
 #include "kernels.h"
 #include "pack_weights.h"
+#include "workspace.h"
 
 namespace esr {
 
@@ -85,9 +86,9 @@ class Program {
     int channels;
     int first_stage = -1, last_stage = -1;  // that makes it, that reads it last
     int lag = 0;                            // of the step that makes it
-    int buffer = -1;                        // whole: index into buffers_; -1: a ring
+    int buffer = -1;                        // whole: which of them; -1: a ring
     int ring_rows = 1;                      // tile rows of the ring, and of the seam
-    size_t offset = 0;                      // of the ring, then the seam, in a thread's memory
+    size_t offset = 0;  // of the ring, then the seam, in a thread's part; of the whole, in all
   };
   struct Stage {
     std::vector<int> steps;
@@ -98,10 +99,11 @@ class Program {
     EsaMaps(const Geometry& geometry, int channels);
     int channels, conv_height, conv_width, pool_height, pool_width;
     size_t conv_row, pool_row;
-    Buffer conv, pool, map;
-    MapView<float> conv_view() const;
-    MapView<float> pool_view() const;  // of pixel (0, 0) inside its ring of zeros
-    MapView<float> map_view() const;
+    size_t conv_floats, pool_floats, map_floats;
+    size_t offset = 0;  // of conv, then pool, then map
+    MapView<float> conv_view(float* memory) const;
+    MapView<float> pool_view(float* memory) const;  // of pixel (0, 0) inside its ring of zeros
+    MapView<float> map_view(float* memory) const;
   };
   struct Band;  // one thread's part of the run
 
@@ -111,7 +113,10 @@ class Program {
   void plan_stages(int longest_lag);
   void plan_bounds(Stage& stage, const Geometry& geometry, int threads) const;
   void plan_buffers();
-  void make_memory(const Geometry& geometry, int threads);
+  void plan_memory(const Geometry& geometry, int threads);
+  size_t reserve(size_t floats);
+  void clear_guards(const Geometry& geometry) const;
+  void clear_guards(const Geometry& geometry, size_t offset, int channels, int tile_rows) const;
   void prepare(const Geometry& geometry, int threads);
   void run_stage(const Stage& stage, Band& band);
   void run_rows(const Step& step, const Band& band, int tile_row) const;
@@ -135,10 +140,13 @@ class Program {
   std::vector<int> buffer_channels_;
   std::unique_ptr<Geometry> geometry_;
   int threads_ = 0;
-  std::vector<Buffer> buffers_, thread_memory_, scratch_;
   std::vector<EsaMaps> esa_maps_;
-  Buffer zero_row_;
-  std::unique_ptr<std::atomic<int>[]> progress_;  // of each thread: the time it has reached
+  size_t size_ = 0;  // floats of the workspace, and where things are in it:
+  size_t zero_row_ = 0;
+  std::vector<size_t> buffers_, rings_, scratch_;  // whole values; of each thread
+  unsigned plan_ = 0;                              // a number that no other plan has
+  std::unique_ptr<std::atomic<int>[]> progress_;   // of each thread: the time it has reached
+  float* memory_ = nullptr;                        // the workspace of the run going on
   std::mutex mutex_;
 };
 
