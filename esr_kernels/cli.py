@@ -71,6 +71,8 @@ def _tile(text: str) -> str | int:
 
 
 def _upscale(arguments) -> int:
+    from . import backends
+    from .running import resolve_device
     from .upscaling import upscale
 
     began_s = time.perf_counter()
@@ -86,7 +88,8 @@ def _upscale(arguments) -> int:
         overwrite=arguments.overwrite,
         progress=True,
     )
-    for note in result.notes:
+    slow = [detail for name, available, detail in backends.describe() if not available]
+    for note in (*result.notes, *(slow if resolve_device(arguments.device).type == "cpu" else ())):
         print(f"esr-kernels: note: {note}", file=sys.stderr)
     for path, reason in result.failed:
         named = reason if str(path) in reason else f"{path}: {reason}"

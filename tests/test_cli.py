@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 import esr_kernels
-from esr_kernels import cli, upscaling
+from esr_kernels import backends, cli, upscaling
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -68,6 +68,13 @@ def test_options_arrive(upscaled, picture, capsys):
         )
     ]
     assert capsys.readouterr().out.startswith("out.png (")
+
+
+def test_missing_kernels_are_said(upscaled, picture, monkeypatch, capsys):
+    rows = [("cpu", False, "no compiled kernels"), ("reference", True, "plain torch")]
+    monkeypatch.setattr(backends, "describe", lambda: rows)
+    cli.main(["upscale", str(picture), "b.png", "--device", "cpu"])
+    assert capsys.readouterr().err == "esr-kernels: note: no compiled kernels\n"
 
 
 def test_defaults(upscaled, picture):
