@@ -12,6 +12,8 @@ namespace esr {
 // Measured on SPAN from 256 to 1024 pixels wide: 8 is as fast as any; none at all is 10-25% slower.
 constexpr int kLongestLag = 8;
 constexpr size_t kRingBytes = 12 << 20;  // of a thread
+// More bands than threads even out what else the machine does, where that leaves them tall enough.
+constexpr int kBandsPerThread = 2;
 
 PackedConv::PackedConv(const ConvSpec& s, int group)
     : weight(s.kernel == 3 ? pack_winograd(s.weight, s.out_channels, s.in_channels, group)
@@ -139,7 +141,7 @@ void Program::plan_stages(int longest_lag) {
 
 // Bands of equal work: a band slopes down by the lag, so its rows lie lower by the mean of the lags
 // of the convolutions than those at lag 0.
-void Program::plan_bounds(Stage& stage, const Geometry& g, int threads) const {
+void Program::plan_bounds(Stage& stage, const Geometry& g) const {
   double work = 0, moment = 0;
   for (int s : stage.steps) {
     const double cost = steps_[s].conv ? double(steps_[s].conv->view.in_channels) *
@@ -149,8 +151,8 @@ void Program::plan_bounds(Stage& stage, const Geometry& g, int threads) const {
     work += cost;
     moment += cost * lags_[s];
   }
-  for (int t = 0; t <= threads; ++t)
-    stage.bounds.push_back(int(double(g.tile_rows) * t / threads - moment / work + .5));
+  for (int b = 0; b <= bands_; ++b)
+    stage.bounds.push_back(int(double(g.tile_rows) * b / bands_ - moment / work + .5));
 }
 
 // Values that a later stage reads get a whole buffer. One that was read for the last time in an
@@ -176,13 +178,13 @@ void Program::plan_buffers() {
   }
 }
 
-int Program::longest_lag(const Geometry& g, int threads) const {
+int Program::longest_lag(const Geometry& g, int bands) const {
   int most = 1;
   for (const Value& v : values_) most = std::max(most, v.channels);
   const size_t ring_bytes = 3 * kTile * g.row_stride(most) * sizeof(float);
   int lag = int(std::min<size_t>(kLongestLag, kRingBytes / ring_bytes));
   // A ring, and so a seam, must not be longer than a band: it has lag + 2 rows at most.
-  if (threads > 1) lag = std::min(lag, g.tile_rows / threads - 2);
+  if (bands > 1) lag = std::min(lag, g.tile_rows / bands - 2);
   return std::max(lag, 0);
 }
 
@@ -191,11 +193,13 @@ void Program::prepare(const Geometry& g, int threads) {
       threads_ == threads)
     return;
   geometry_.reset();  // stays empty if something below throws
-  plan_stages(longest_lag(g, threads));
-  for (Stage& stage : stages_) plan_bounds(stage, g, threads);
+  bands_ = threads == 1 ? 1 : threads * kBandsPerThread;
+  if (longest_lag(g, bands_) < longest_lag(g, 1)) bands_ = threads;
+  plan_stages(longest_lag(g, bands_));
+  for (Stage& stage : stages_) plan_bounds(stage, g);
   plan_buffers();
   plan_memory(g, threads);
-  progress_ = std::make_unique<std::atomic<int>[]>(threads);
+  progress_ = std::make_unique<std::atomic<int>[]>(bands_);
   threads_ = threads;
   geometry_ = std::make_unique<Geometry>(g);
 }
@@ -215,7 +219,7 @@ void Program::plan_memory(const Geometry& g, int threads) {
   size_t ring_floats = 0;
   for (Value& v : values_) {
     v.offset = ring_floats;
-    if (v.buffer < 0) ring_floats += 2 * g.row_stride(v.channels) * v.ring_rows * kTile;
+    if (v.buffer < 0) ring_floats += g.row_stride(v.channels) * v.ring_rows * kTile;
     most = std::max(most, v.channels);
   }
   for (const Step& step : steps_)
@@ -226,12 +230,14 @@ void Program::plan_memory(const Geometry& g, int threads) {
   buffers_.clear();
   rings_.clear();
   scratch_.clear();
+  seams_.clear();
   for (int channels : buffer_channels_)
     buffers_.push_back(reserve(g.row_stride(channels) * g.tile_rows * kTile));
   for (int t = 0; t < threads; ++t) {
     rings_.push_back(reserve(ring_floats));
     scratch_.push_back(reserve(scratch));
   }
+  for (int b = 0; b < bands_; ++b) seams_.push_back(reserve(ring_floats));
   esa_maps_.clear();
   for (int channels : esa_channels_) {
     EsaMaps& maps = esa_maps_.emplace_back(g, channels);
@@ -246,7 +252,8 @@ void Program::clear_guards(const Geometry& g) const {
   for (const Value& v : values_) {
     most = std::max(most, v.channels);
     if (v.buffer >= 0) continue;
-    for (size_t ring : rings_) clear_guards(g, ring + v.offset, v.channels, 2 * v.ring_rows);
+    for (const auto* places : {&rings_, &seams_})
+      for (size_t place : *places) clear_guards(g, place + v.offset, v.channels, v.ring_rows);
   }
   for (size_t b = 0; b < buffers_.size(); ++b)
     clear_guards(g, buffers_[b], buffer_channels_[b], g.tile_rows);
@@ -287,27 +294,28 @@ MapView<float> Program::EsaMaps::map_view(float* memory) const {
 struct Program::Band {
   const std::vector<Picture>& inputs;
   const std::vector<Picture>& outputs;
-  int image, thread, stage;
+  int image, thread, stage, index;
 };
 
-// The first tile row of a thread's band at this lag.
-int Program::first_row(int thread, int lag, const Band& band) const {
-  if (thread == 0) return 0;
-  if (thread == threads_) return geometry_->tile_rows;
-  return std::clamp(stages_[band.stage].bounds[thread] + lag, 0, geometry_->tile_rows);
+// The first tile row of band `index` at this lag.
+int Program::first_row(int index, int lag, const Band& band) const {
+  if (index == 0) return 0;
+  if (index == bands_) return geometry_->tile_rows;
+  return std::clamp(stages_[band.stage].bounds[index] + lag, 0, geometry_->tile_rows);
 }
 
-// Rows of the thread's own band, and those below that the next thread keeps in its seam.
+// Rows of the band itself, and those below that the next one left in its seam.
 float* Program::row(int value, const Band& band, int y) const {
   if (y < 0 || y >= geometry_->height) return memory_ + zero_row_;
   const Value& v = values_[value];
   const size_t stride = geometry_->row_stride(v.channels);
   if (v.buffer >= 0) return memory_ + buffers_[v.buffer] + y * stride;
-  const int tile_row = y / kTile, below = first_row(band.thread + 1, v.lag, band);
-  const int owner = band.thread + (tile_row >= below);
-  const int place = tile_row - (owner > band.thread ? below : first_row(owner, v.lag, band));
-  const int slot = owner > 0 && place < v.ring_rows ? v.ring_rows + place : tile_row % v.ring_rows;
-  return memory_ + rings_[owner] + v.offset + size_t(slot * kTile + y % kTile) * stride;
+  const int tile_row = y / kTile, inside = y % kTile;
+  const int owner = band.index + (tile_row >= first_row(band.index + 1, v.lag, band));
+  const int place = tile_row - first_row(owner, v.lag, band);
+  const bool seam = owner > 0 && place < v.ring_rows;
+  const size_t at = seam ? seams_[owner] + v.offset : rings_[band.thread] + v.offset;
+  return memory_ + at + size_t((seam ? place : tile_row % v.ring_rows) * kTile + inside) * stride;
 }
 
 SourceRows Program::source_rows(int value, const Band& band, int first_row, int count) const {
@@ -429,22 +437,21 @@ void Program::run_esa_maps(const Step& step, const Band& band) const {
 }
 
 // At each time, a step computes the tile row that is its lag behind. From where the band's lag 0
-// ends, rows of the next band are read: not before its owner has come to the same time.
+// ends, rows of the next band are read: not before that has come to the same time.
 void Program::run_stage(const Stage& stage, Band& band) {
-  if (is_map_step(steps_[stage.steps[0]])) return run_esa_maps(steps_[stage.steps[0]], band);
-  const int next = band.thread + 1, until = first_row(next, stage.last_lag, band) + stage.last_lag;
-  for (int time = first_row(band.thread, 0, band); time < until; ++time) {
-    if (next < threads_ && time >= first_row(next, 0, band))
+  const int next = band.index + 1, until = first_row(next, stage.last_lag, band) + stage.last_lag;
+  for (int time = first_row(band.index, 0, band); time < until; ++time) {
+    if (next < bands_ && time >= first_row(next, 0, band))
       wait_until([&] { return progress_[next].load(std::memory_order_acquire) > time; });
     for (int s : stage.steps) {
       const int tile_row = time - lags_[s];
-      if (tile_row >= first_row(band.thread, lags_[s], band) &&
+      if (tile_row >= first_row(band.index, lags_[s], band) &&
           tile_row < first_row(next, lags_[s], band))
         run_rows(steps_[s], band, tile_row);
     }
-    progress_[band.thread].store(time + 1, std::memory_order_release);
+    progress_[band.index].store(time + 1, std::memory_order_release);
   }
-  progress_[band.thread].store(std::numeric_limits<int>::max(), std::memory_order_release);
+  progress_[band.index].store(std::numeric_limits<int>::max(), std::memory_order_release);
 }
 
 void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs,
@@ -462,12 +469,20 @@ void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>
   workspace->plan = plan_;
   Barrier barrier(threads);
   run_on_threads(threads, [&](int thread) {
-    Band band{inputs, outputs, 0, thread, 0};
+    Band band{inputs, outputs, 0, thread, 0, 0};
     for (band.image = 0; band.image < batch; ++band.image) {
       for (band.stage = 0; band.stage < int(stages_.size()); ++band.stage) {
-        progress_[thread].store(0, std::memory_order_relaxed);
+        const Stage& stage = stages_[band.stage];
+        if (thread == 0) {
+          for (int b = 0; b < bands_; ++b) progress_[b].store(0, std::memory_order_relaxed);
+          bands_left_.store(bands_, std::memory_order_relaxed);
+        }
         barrier.wait();
-        run_stage(stages_[band.stage], band);
+        if (is_map_step(steps_[stage.steps[0]]))
+          run_esa_maps(steps_[stage.steps[0]], band);
+        else
+          while ((band.index = bands_left_.fetch_sub(1, std::memory_order_relaxed) - 1) >= 0)
+            run_stage(stage, band);
         barrier.wait();
       }
     }

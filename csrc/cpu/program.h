@@ -5,10 +5,11 @@
 // many. What only the chain reads lives in a ring of a few rows, in cache; what later stages read
 // is stored whole.
 //
-// Each thread takes a band of rows that slopes with the lag: bounds[t] + lag to bounds[t+1] + lag.
-// So all that a band needs from above is its own, and what it needs from below are the first rows
-// of the next band, which its owner keeps (the seam) and has made long before. Nothing is computed
-// twice, and threads meet only between stages.
+// Threads take bands of rows that slope with the lag: bounds[b] + lag to bounds[b+1] + lag. So all
+// that a band needs from above is its own, and what it needs from below are the first rows of the
+// next band, kept apart (the seam) and made before, since bands are taken from the bottom up.
+// Nothing is computed twice, a thread that is slow takes fewer bands, and threads meet only between
+// stages.
 #pragma once
 
 #include <atomic>
@@ -88,12 +89,12 @@ class Program {
     int lag = 0;                            // of the step that makes it
     int buffer = -1;                        // whole: which of them; -1: a ring
     int ring_rows = 1;                      // tile rows of the ring, and of the seam
-    size_t offset = 0;  // of the ring, then the seam, in a thread's part; of the whole, in all
+    size_t offset = 0;                      // in the rings of a thread, and the seams of a band
   };
   struct Stage {
     std::vector<int> steps;
     int last_lag = 0;
-    std::vector<int> bounds;  // tile rows at lag 0 where the threads' bands begin
+    std::vector<int> bounds;  // tile rows at lag 0 where the bands begin
   };
   struct EsaMaps {
     EsaMaps(const Geometry& geometry, int channels);
@@ -105,13 +106,13 @@ class Program {
     MapView<float> pool_view(float* memory) const;  // of pixel (0, 0) inside its ring of zeros
     MapView<float> map_view(float* memory) const;
   };
-  struct Band;  // one thread's part of the run
+  struct Band;  // what a thread works on
 
   int add_value(int channels);
   int add_step(Step step, int channels);
-  int longest_lag(const Geometry& geometry, int threads) const;
+  int longest_lag(const Geometry& geometry, int bands) const;
   void plan_stages(int longest_lag);
-  void plan_bounds(Stage& stage, const Geometry& geometry, int threads) const;
+  void plan_bounds(Stage& stage, const Geometry& geometry) const;
   void plan_buffers();
   void plan_memory(const Geometry& geometry, int threads);
   size_t reserve(size_t floats);
@@ -124,7 +125,7 @@ class Program {
   void run_esa_gate(const Step& step, const Band& band, int tile_row) const;
   void run_esa_maps(const Step& step, const Band& band) const;
   SourceRows source_rows(int value, const Band& band, int first_row, int count) const;
-  int first_row(int thread, int lag, const Band& band) const;
+  int first_row(int index, int lag, const Band& band) const;
   float* row(int value, const Band& band, int y) const;
   void out_rows(int value, const Band& band, int tile_row, float** rows) const;
 
@@ -139,14 +140,15 @@ class Program {
   std::vector<Stage> stages_;
   std::vector<int> buffer_channels_;
   std::unique_ptr<Geometry> geometry_;
-  int threads_ = 0;
+  int threads_ = 0, bands_ = 0;
   std::vector<EsaMaps> esa_maps_;
   size_t size_ = 0;  // floats of the workspace, and where things are in it:
   size_t zero_row_ = 0;
-  std::vector<size_t> buffers_, rings_, scratch_;  // whole values; of each thread
-  unsigned plan_ = 0;                              // a number that no other plan has
-  std::unique_ptr<std::atomic<int>[]> progress_;   // of each thread: the time it has reached
-  float* memory_ = nullptr;                        // the workspace of the run going on
+  std::vector<size_t> buffers_, rings_, scratch_, seams_;  // whole values; per thread; per band
+  unsigned plan_ = 0;                                      // a number that no other plan has
+  std::unique_ptr<std::atomic<int>[]> progress_;           // of each band: the time it has reached
+  std::atomic<int> bands_left_{0};                         // of the stage going on
+  float* memory_ = nullptr;                                // the workspace of the run going on
   std::mutex mutex_;
 };
 
