@@ -53,7 +53,7 @@ def _folders() -> tempfile.TemporaryDirectory:
 def empty_folder(name: str) -> Path:
     """A new folder with this name, for as long as the tests run."""
     folder = Path(_folders().name) / name
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # of an attempt that was skipped
     return folder
 
 
