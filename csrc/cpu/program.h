@@ -54,6 +54,12 @@ struct Step {
   Buffer weight, bias;  // of esa_conv and esa_map
 };
 
+// Whether the step makes a small map of ESA, which stands alone in its stage.
+inline bool is_map_step(const Step& s) {
+  return s.kind == StepKind::esa_conv || s.kind == StepKind::esa_pool ||
+         s.kind == StepKind::esa_map;
+}
+
 class Program {
  public:
   explicit Program(const Kernels& kernels) : kernels_(kernels) {}
@@ -110,6 +116,7 @@ class Program {
 
   int add_value(int channels);
   int add_step(Step step, int channels);
+  int most_channels() const;  // of a value
   int longest_lag(const Geometry& geometry, int bands) const;
   void plan_stages(int longest_lag);
   void plan_bounds(Stage& stage, const Geometry& geometry) const;
