@@ -1,83 +1,91 @@
-"""The names that ``load`` knows: official weights, with all there is to say about them."""
+"""The names that ``load`` knows: the challenge's entries, with all there is to say about them."""
 
+import ast
+import csv
 from dataclasses import dataclass
+from importlib import resources
 
 from .registry import find
 
-# The commit pins the team files' addresses; the sha256 below pin their content in any case.
 _RELEASE = "https://github.com/Amazingren/NTIRE2024_ESR/raw"
+# The commit pins the addresses of the two files that were added late; sha256 pins all content.
 _COMMIT = "4dcc6540246d258f994099b28f7905ea14dc3a44"
+_LATE = (38, 39)
 
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """A file of official weights; ``name`` is what ``load`` takes, ``sha256`` pins the content."""
+    """An entry of the challenge; ``name`` is what ``load`` takes.
+
+    ``filename`` and ``sha256``: of its weights in the official release, empty where it has none.
+    ``rank``: in the report's main track, None for the baseline and where PSNR was too low to rank.
+    ``parameters``, ``flops``, ``activations``, ``convolutions``: the challenge's counts, the last
+    three for one picture of 256 x 256; a multiplication with its addition is one. ``options``:
+    what the network is built with beside what its checkpoint says.
+    """
 
     name: str
     network: str
     team: int
+    team_name: str
+    rank: int | None
     parameters: int
-    url: str
+    flops: int
+    activations: int
+    convolutions: int
+    filename: str
     sha256: str
+    options: dict
     scale: int = 4
     licence: str = "MIT"
 
     @property
-    def filename(self) -> str:
-        """Name of the file, in every folder it is looked for."""
-        return self.url.rsplit("/", 1)[1]
+    def url(self) -> str:
+        """Address of the file in the official release; empty where there is none."""
+        branch = _COMMIT if self.team in _LATE else "main"
+        return f"{_RELEASE}/{branch}/model_zoo/{self.filename}" if self.filename else ""
 
 
-OFFICIAL: dict[str, OfficialFile] = {
-    file.name: file
-    for file in (
-        OfficialFile(
-            name="span",
-            network="span",
-            team=38,
-            parameters=150_688,
-            url=f"{_RELEASE}/{_COMMIT}/model_zoo/team38_span_ch28_slim.pth",
-            sha256="6c80f05048313289c6526e5fc9726688d7bb3dfdd6ae3c8b1e7dd09f601e5971",
-        ),
-        OfficialFile(
-            name="span-26",
-            network="span",
-            team=39,
-            parameters=130_828,
-            url=f"{_RELEASE}/{_COMMIT}/model_zoo/team39_spantiny_ch26_slim.pth",
-            sha256="30bf224aee5d3fb9cbc7a3bf164a294f957f65c45f5b271052947097922040a5",
-        ),
-        OfficialFile(
-            name="rlfn",
-            network="rlfn",
-            team=0,
-            parameters=317_218,
-            url=f"{_RELEASE}/main/model_zoo/team00_rlfn.pth",
-            sha256="3c9be7b9d7a4bece9b68c83a56a1ffb38010f76413d5f215be6b4be842e18fb2",
-        ),
+def _read_official() -> dict[str, OfficialFile]:
+    table = (resources.files(__package__) / "official.csv").read_text()
+    return {row["name"]: _official_file(row) for row in csv.DictReader(table.splitlines())}
+
+
+def _official_file(row: dict[str, str]) -> OfficialFile:
+    whole = ("team", "parameters", "flops", "activations", "convolutions")
+    pairs = (pair.split("=") for pair in row["options"].split())
+    return OfficialFile(
+        **row
+        | {key: int(row[key]) for key in whole}
+        | {"rank": int(row["rank"]) if row["rank"] else None}
+        | {"options": {key: ast.literal_eval(value) for key, value in pairs}}
     )
-}
+
+
+OFFICIAL: dict[str, OfficialFile] = _read_official()
+_KNOWN = {n.name for n in __import__("esr_kernels.models.registry", fromlist=["x"]).NETWORKS}
+OFFICIAL = {k: v for k, v in OFFICIAL.items() if v.network in _KNOWN}  # until all are written
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One line of ``list_models()``: a name for ``load``, and where its network comes from."""
+    """One line of ``list_models()``: a name for ``load``, and where its network comes from.
+
+    As in ``OfficialFile``; ``title`` and ``paper`` are the network's.
+    """
 
     name: str
     network: str
     title: str
+    paper: str
     team: int
+    team_name: str
+    rank: int | None
     scale: int
     parameters: int
-    paper: str
+    flops: int
     licence: str
     url: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name:<10} x{self.scale}  {self.parameters:>9,} parameters  "
-            f"{self.title} (NTIRE 2024 team {self.team:02d}, {self.licence})"
-        )
 
 
 def list_models() -> list[ModelInfo]:
@@ -87,11 +95,14 @@ def list_models() -> list[ModelInfo]:
             name=file.name,
             network=file.network,
             title=find(file.network).title,
+            paper=find(file.network).paper,
             team=file.team,
+            team_name=file.team_name,
+            rank=file.rank,
             scale=file.scale,
             parameters=file.parameters,
-            paper=find(file.network).paper,
-            licence=file.licence,
+            flops=file.flops,
+            licence=file.licence if file.filename else "",
             url=file.url,
         )
         for file in OFFICIAL.values()

@@ -18,11 +18,14 @@ class Upscaler(nn.Module):
     """
 
     name: str
-    scale: int
-    in_channels: int
-    out_channels: int
-    data_range: float = 1.0
     min_size: int = 1
+
+    def __init__(self, *, scale: int, in_channels: int, out_channels: int, data_range: float = 1.0):
+        super().__init__()
+        self.scale = scale
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.data_range = data_range
 
     def inference_form(self) -> "Upscaler":
         """The same function with everything merged that serves training only; ``self`` if nothing.

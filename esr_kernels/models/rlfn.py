@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from .blocks import RLFB, check_picture, conv3x3, pixel_shuffle_upsampler
-from .blocks.esa import ESA_MIN_SIZE
+from .blocks import ESA_MIN_SIZE, RLFB, check_picture, conv3x3, pixel_shuffle_upsampler
 from .network import Network, Shapes, Upscaler
 from .shapes import blocks, scale_and_channels, size, vote
 
@@ -38,11 +37,9 @@ class RLFN(Upscaler):
         out_channels: int = 3,
         data_range: float = 255.0,
     ):
-        super().__init__()
-        self.scale = scale
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.data_range = data_range
+        super().__init__(
+            scale=scale, in_channels=in_channels, out_channels=out_channels, data_range=data_range
+        )
         self.blocks = blocks
         self.conv_1 = conv3x3(in_channels, width)
         for i in range(1, blocks + 1):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import (
+    RGB_MEAN,
     SPAB,
     Conv3XC,
     MergedConv3XC,
@@ -14,12 +15,12 @@ from .blocks import (
     conv3x3,
     merge_conv3xc,
     pixel_shuffle_upsampler,
+    register_mean,
 )
 from .network import Network, Shapes, Upscaler
 from .shapes import scale_and_channels, size, vote
 
 BLOCKS = 6
-RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K; part of the published network, not of its weights
 
 
 class SPAN(Upscaler):
@@ -51,10 +52,7 @@ class SPAN(Upscaler):
         norm: bool = True,
         training_form: bool = False,
     ):
-        super().__init__()
-        self.scale = scale
-        self.in_channels = in_channels
-        self.out_channels = out_channels
+        super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.norm = norm
         self.training_form = training_form
         self._register_mean()
@@ -70,8 +68,7 @@ class SPAN(Upscaler):
         if not self.norm:
             self.register_buffer("no_norm", torch.zeros(1))
         elif self.in_channels == len(RGB_MEAN):
-            # Not in the state_dict, but it follows the module's device and dtype.
-            self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, -1, 1, 1), persistent=False)
+            register_mean(self)
         else:
             raise ValueError(
                 f"SPAN subtracts the mean of RGB pictures and so takes 3 channels, not "

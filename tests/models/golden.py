@@ -1,4 +1,4 @@
-"""The challenge's golden pictures, as the reference folder keeps them."""
+"""The challenge's golden pictures and weights, as the reference folder keeps them."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+from esr_kernels.models.checkpoint import read_checkpoint
 
 
 def golden(reference_dir: Path, team: int) -> tuple[dict, Tensor, Tensor]:
@@ -20,3 +22,15 @@ def golden(reference_dir: Path, team: int) -> tuple[dict, Tensor, Tensor]:
 def limit(entry: dict) -> float:
     """Allowed distance from the golden output: four times what rounding alone makes of it."""
     return max(1e-5, 4 * entry["more"]["fp32_vs_fp64_max_abs"])
+
+
+def official_state(reference_dir: Path, entry, network) -> dict[str, Tensor]:
+    """The weights that the golden picture of ``entry`` was made with, as a flat state dict."""
+    if entry.filename:
+        return read_checkpoint(reference_dir / "reference" / "weights" / entry.filename)
+    if entry.team == 48:  # the manifest's: seeded, and torch's default initialisation
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return network.build().state_dict()
+    path = reference_dir / "reference" / "weights" / "team18_magicsr_random.pth"
+    return network.build().state_dict() | read_checkpoint(path)

@@ -1,22 +1,79 @@
-"""Convolutions as nearly every network of the challenge uses them: zero padding that keeps H, W."""
+"""Convolutions as nearly every network of the challenge uses them: padding that keeps H and W."""
 
-from torch import nn
-
-
-def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """3x3, stride 1, zero padding 1, with bias: ``[N, Ci, H, W] -> [N, Co, H, W]``."""
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+from torch import Tensor, nn
 
 
-def conv1x1(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """1x1 with bias: ``[N, Ci, H, W] -> [N, Co, H, W]``."""
-    return nn.Conv2d(in_channels, out_channels, 1)
+def conv3x3(in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = True):
+    """3x3, stride 1, zero padding 1: ``[N, Ci, H, W] -> [N, Co, H, W]``, an ``nn.Conv2d``."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=bias)
 
 
-def pixel_shuffle_upsampler(in_channels: int, out_channels: int, scale: int) -> nn.Sequential:
+def conv1x1(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:
+    """1x1: ``[N, Ci, H, W] -> [N, Co, H, W]``."""
+    return nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+
+
+def depthwise(
+    channels: int,
+    kernel: int = 3,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    padding_mode: str = "zeros",
+    bias: bool = True,
+) -> nn.Conv2d:
+    """One ``kernel x kernel`` filter for each channel, padded on all sides as ``padding_mode`` says
+    ("zeros", or "reflect": mirrored without the edge pixel).
+
+    ``[N, C, H, W] -> [N, C, ceil(H / stride), ceil(W / stride)]`` for odd kernels.
+    """
+    return nn.Conv2d(
+        channels,
+        channels,
+        kernel,
+        stride=stride,
+        padding=dilation * (kernel // 2),
+        dilation=dilation,
+        groups=channels,
+        bias=bias,
+        padding_mode=padding_mode,
+    )
+
+
+class BSConv(nn.Module):
+    """Blueprint-separable convolution: ``dw(pw(x))``, 1x1 without bias, then depthwise 3x3 with it.
+
+    ``padding_mode`` pads what stands between the two, "zeros" or "reflect"; ``stride`` is that of
+    the depthwise half.
+
+    Source: Haase and Amthor, "Rethinking Depthwise Separable Convolutions: How Intra-Kernel
+    Correlations Lead to Improved MobileNets", 2020, the unconstrained form.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int = 1,
+        padding_mode: str = "zeros",
+    ):
+        super().__init__()
+        self.pw = conv1x1(in_channels, out_channels, bias=False)
+        self.dw = depthwise(out_channels, stride=stride, padding_mode=padding_mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, Ci, H, W] -> [N, Co, ceil(H / stride), ceil(W / stride)]``."""
+        return self.dw(self.pw(x))
+
+
+def pixel_shuffle_upsampler(
+    in_channels: int, out_channels: int, scale: int, *, bias: bool = True
+) -> nn.Sequential:
     """conv3x3 to ``out_channels * scale**2`` maps, then pixel shuffle (keys ``0.weight, 0.bias``).
 
     ``[N, Ci, H, W] -> [N, Co, scale*H, scale*W]`` with
     ``out[n, c, s*y + i, s*x + j] = conv[n, s*s*c + s*i + j, y, x]``.
     """
-    return nn.Sequential(conv3x3(in_channels, out_channels * scale * scale), nn.PixelShuffle(scale))
+    convolution = conv3x3(in_channels, out_channels * scale * scale, bias=bias)
+    return nn.Sequential(convolution, nn.PixelShuffle(scale))

@@ -1,0 +1,24 @@
+"""Layer norm over the channels of each pixel."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ChannelLayerNorm(nn.Module):
+    """``weight * (x - mean) / sqrt(var + eps) + bias`` with mean and (population) variance taken
+    over the channels of each pixel.
+
+    Source: Ba et al., "Layer Normalization", 2016, with the channels of a pixel as the layer.
+    """
+
+    def __init__(self, channels: int, eps: float):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W] -> [N, C, H, W]``."""
+        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+        scale = self.weight.view(1, -1, 1, 1)
+        return (x - mean) * torch.rsqrt(variance + self.eps) * scale + self.bias.view(1, -1, 1, 1)
