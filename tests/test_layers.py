@@ -13,8 +13,11 @@ PACKAGE = PROJECT / "esr_kernels"
 LAYERS = (
     {"__init__", "__main__"},
     {"cli"},
-    {"upscaling", "folder", "machine", "sample", "running", "assembling", "tiling", "io"}
-    | {"progress", "api"},
+    {"commands"},
+    {"train"},
+    {"upscaling", "folder", "machine", "sample", "running", "assembling", "tiling", "api"},
+    {"challenge"},
+    {"io", "progress"},
     {"models"},
     {"fusion"},
     {"ops"},

@@ -46,7 +46,8 @@ def _bicubic(low: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("name", KNOWN)
 def test_psnr(name, set_index, dataset, reference_dir, capsys):
     folder = reference_dir / "data" / dataset
-    fast, plain = esr_kernels.load(name), models.load(name)
+    fast = esr_kernels.load(name, weights="official")
+    plain = models.load(name, weights="official")
     rows = []
     for low, high in _pairs(folder):
         ours, theirs = _upscaled(fast, low), _upscaled(plain, low)

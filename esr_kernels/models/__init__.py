@@ -6,9 +6,9 @@ oracle which the fast paths are tested against.
 """
 
 from .catalogue import list_models
-from .loader import load
+from .loader import OFFICIAL_WEIGHTS, load
 from .registry import find
 from .rlfn import RLFN
 from .span import SPAN
 
-__all__ = ["RLFN", "SPAN", "find", "list_models", "load"]
+__all__ = ["OFFICIAL_WEIGHTS", "RLFN", "SPAN", "find", "list_models", "load"]

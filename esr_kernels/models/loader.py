@@ -11,7 +11,9 @@ from .catalogue import OFFICIAL
 from .checkpoint import read_checkpoint, unwrap
 from .network import Network, Upscaler
 from .registry import identify
-from .weights import find_weights
+from .weights import find_default, find_weights
+
+OFFICIAL_WEIGHTS = "official"  # the word for them in ``weights=``
 
 
 def load(
@@ -25,9 +27,12 @@ def load(
 
     ``source``: a name of ``list_models()`` ("span": team 38 with 28 channels, "span-26": team 39,
     "rlfn": the baseline), a checkpoint file, or a state dict, whose network is told from keys and
-    shapes. A name wins over a file called the same; write "./span" for the file. ``weights``: with
-    a name, a file or state dict to use instead of the official weights; it must be of that network.
-    ``device``: CPU by default. ``dtype``: float32 by default, whatever the file holds.
+    shapes. A name wins over a file called the same; write "./span" for the file.
+
+    ``weights``: with a name, what to use instead of the default, which for "span" is our own
+    training and part of the package, and else the challenge's: "official" for the challenge's, or
+    a file or state dict of that network. ``device``: CPU by default. ``dtype``: float32 by default,
+    whatever the file holds.
 
     Training forms are merged once, in float64. Returns a plain module with ``name``, ``scale``,
     ``in_channels``, ``out_channels``, ``data_range`` and ``min_size``, which maps
@@ -75,6 +80,8 @@ def _state_of(source, weights) -> tuple[dict[str, Tensor], str]:
             f"{type(chosen).__name__}"
         )
     if weights is None and _is_name(source):
+        chosen = find_default(source)
+    elif isinstance(weights, str) and weights == OFFICIAL_WEIGHTS:
         chosen = find_weights(source)
     elif not Path(chosen).exists():
         raise FileNotFoundError(

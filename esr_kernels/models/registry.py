@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from . import rlfn, span
+from . import dvmsr, rlfn, span
 from .network import Network
 
-NETWORKS: tuple[Network, ...] = (span.NETWORK, rlfn.NETWORK)
+NETWORKS: tuple[Network, ...] = (span.NETWORK, rlfn.NETWORK, dvmsr.NETWORK)
 
 
 def find(name: str) -> Network:

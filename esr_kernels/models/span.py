@@ -8,16 +8,14 @@ from torch import Tensor, nn
 from .blocks import (
     RGB_MEAN,
     SPAB,
-    Conv3XC,
-    MergedConv3XC,
     check_picture,
     conv1x1,
     conv3x3,
-    merge_conv3xc,
     pixel_shuffle_upsampler,
     register_mean,
 )
 from .network import Network, Shapes, Upscaler
+from .reparam import Conv3XC, merge_all, named
 from .shapes import scale_and_channels, size, vote
 
 BLOCKS = 6
@@ -92,7 +90,7 @@ class SPAN(Upscaler):
 
     def slim(self) -> "SPAN":
         """A merged copy of the training form (merged in float64); in slim form, just a copy."""
-        slim = merge_conv3xc(copy.deepcopy(self))
+        slim = merge_all(copy.deepcopy(self))
         slim.training_form = False
         return slim
 
@@ -102,7 +100,7 @@ class SPAN(Upscaler):
 
 
 def _merged(in_channels: int, out_channels: int) -> nn.Module:
-    return MergedConv3XC(conv3x3(in_channels, out_channels))
+    return named(Conv3XC.merged_name, conv3x3(in_channels, out_channels))
 
 
 def _detect(shapes: Shapes) -> dict | None:

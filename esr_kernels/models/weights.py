@@ -1,11 +1,20 @@
-"""Where the official weights are: on this machine if possible, else from the official release."""
+"""Where weights are: in the package, on this machine, or in the official release."""
 
 import os
 from pathlib import Path
 
-from .catalogue import OFFICIAL, OfficialFile
+from .catalogue import OFFICIAL, OfficialFile, embedded
 
 _PROJECT = Path(__file__).resolve().parents[2]
+
+
+def find_default(name: str) -> Path:
+    """The weights that ``load(name)`` uses: ours where the package brings some, else the official.
+
+    Raises as ``find_weights`` does.
+    """
+    ours = embedded(name)
+    return find_weights(name) if ours is None else ours
 
 
 def find_weights(name: str) -> Path:
@@ -15,11 +24,15 @@ def find_weights(name: str) -> Path:
     fetched from the official release into the cache folder. Wherever it lies, a file counts only
     with the pinned sha256. Raises ``ValueError`` for an unknown name and for a file of the right
     name and the wrong content in ``$ESR_KERNELS_WEIGHTS``, ``FileNotFoundError`` when the weights
-    are nowhere and cannot be fetched, with the command that fixes it.
+    are nowhere and cannot be fetched, with the command that fixes it, or were never released.
     """
     if name not in OFFICIAL:
         raise ValueError(f"no official weights are called {name!r}; known: {', '.join(OFFICIAL)}")
     file = OFFICIAL[name]
+    if not file.url:
+        raise FileNotFoundError(
+            f"the weights of {name!r} (team {file.team}) were never released: pass weights="
+        )
     chosen = _in_chosen_folder(file)
     if chosen is not None:
         return chosen

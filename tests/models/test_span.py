@@ -8,7 +8,7 @@ from golden import golden, limit
 from images import image
 
 from esr_kernels.models import SPAN, load
-from esr_kernels.models.blocks import Conv3XC, MergedConv3XC
+from esr_kernels.models.reparam import Conv3XC
 
 
 def seeded(*args, **options) -> SPAN:
@@ -24,7 +24,7 @@ def test_golden_output(reference_dir, team, name, width):
     assert (model(x) - expected).abs().max() <= limit(entry)
     assert sum(p.numel() for p in model.parameters()) == round(entry["params_M"] * 1e6)
     assert model.conv_cat.out_channels == width
-    assert torch.equal(load(name)(x), model(x))
+    assert torch.equal(load(name, weights="official")(x), model(x))
 
 
 @pytest.mark.reference
@@ -73,15 +73,6 @@ def test_no_norm():
         SPAN(4, in_channels=1)
 
 
-@pytest.mark.parametrize("channels", [(3, 8), (8, 8), (5, 7)])
-def test_merge_is_exact_at_the_borders_too(channels):
-    torch.manual_seed(3)
-    block = Conv3XC(*channels).double().requires_grad_(False)
-    x = image(2, channels[0], 7, 1).double()
-    assert (block.slim()(x) - block(x)).abs().max() <= 1e-12
-    assert {value.dtype for value in block.float().merge()} == {torch.float64}
-
-
 @pytest.mark.parametrize("options", [{}, {"scale": 2}, {"norm": False}])
 def test_training_form_equals_its_slim_form(options):
     model = seeded(12, training_form=True, **options)
@@ -119,7 +110,8 @@ def test_training_form_trains_and_saves_what_it_learned():
     assert torch.equal(saved["conv_2.eval_conv.bias"], bias.float())
     slim = model.slim()
     assert slim.training and all(parameter.requires_grad for parameter in slim.parameters())
-    assert isinstance(slim.conv_2, MergedConv3XC) and isinstance(model.conv_2, Conv3XC)
+    assert isinstance(model.conv_2, Conv3XC)
+    assert not any(isinstance(module, Conv3XC) for module in slim.modules())
 
 
 @pytest.mark.parametrize("training_form", [False, True])

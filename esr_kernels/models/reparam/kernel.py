@@ -1,0 +1,83 @@
+"""The algebra of merges: convolutions one after the other, and side by side, as one kernel.
+
+Zero padding is thought of as done once, before the first convolution of a chain, so that its bias
+reaches the padded ring: then every identity here holds at the borders of the picture too.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Kernel(NamedTuple):
+    """A convolution's ``weight`` ``[Co, Ci, kh, kw]``, one group, and ``bias`` ``[Co]`` or None."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+
+    @classmethod
+    def of(cls, convolution: nn.Conv2d, dtype: torch.dtype) -> "Kernel":
+        """That of a module, its groups spread out into one."""
+        weight = _one_group(convolution.weight.to(dtype), convolution.groups)
+        return cls(weight, None if convolution.bias is None else convolution.bias.to(dtype))
+
+
+def identity(like: Tensor) -> Kernel:
+    """The 1x1 convolution of ``like``'s input channels that changes nothing, in its dtype."""
+    eye = torch.eye(like.shape[1], dtype=like.dtype, device=like.device)
+    return Kernel(eye[:, :, None, None])
+
+
+def chain(first: Kernel, *others: Kernel) -> Kernel:
+    """``first``, then each of the others on its result, without padding or activation in between:
+    ``W[o, i] = sum over m of W2[o, m] W1[m, i]``, ``b = b2 + (sum of W2's taps) b1``.
+
+    Along each axis at most one of them is wider than one pixel.
+    """
+    for then in others:
+        weight = torch.einsum("omab,micd->oiacbd", then.weight, first.weight)
+        outputs, inputs, a, c, b, d = weight.shape
+        reached = None if first.bias is None else then.weight.sum((2, 3)) @ first.bias
+        first = Kernel(weight.reshape(outputs, inputs, a * c, b * d), _sum((then.bias, reached)))
+    return first
+
+
+def total(*branches: Kernel) -> Kernel:
+    """The sum of what odd-sized branches give, each centred on the pixel."""
+    size = max(branch.weight.shape[-1] for branch in branches)
+    centred = [F.pad(weight, [(size - weight.shape[-1]) // 2] * 4) for weight, _ in branches]
+    return Kernel(_sum(centred), _sum(branch.bias for branch in branches))
+
+
+def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
+    """A module with that kernel in dtype, device and need of gradients of ``like``.
+
+    ``geometry``: keyword arguments of ``nn.Conv2d``; zero padding that keeps H and W by default.
+    """
+    outputs, inputs, *size = kernel.weight.shape
+    geometry.setdefault("padding", tuple(k // 2 for k in size))
+    inputs *= geometry.get("groups", 1)
+    # On "meta" no initial numbers are drawn, which would move the caller's random state.
+    with torch.device("meta"):
+        made = nn.Conv2d(inputs, outputs, tuple(size), bias=kernel.bias is not None, **geometry)
+    for name, value in kernel._asdict().items():
+        if value is not None:
+            value = value.detach().to(like).contiguous()
+            setattr(made, name, nn.Parameter(value, requires_grad=like.requires_grad))
+    return made
+
+
+def _sum(terms: Iterable[Tensor | None]) -> Tensor | None:
+    there = [term for term in terms if term is not None]
+    return sum(there[1:], there[0]) if there else None
+
+
+def _one_group(weight: Tensor, groups: int) -> Tensor:
+    if groups == 1:
+        return weight
+    blocks = weight.unflatten(0, (groups, -1))
+    own = torch.eye(groups, dtype=weight.dtype, device=weight.device)
+    return torch.einsum("gmixy,gh->gmhixy", blocks, own).flatten(2, 3).flatten(0, 1)

@@ -1,0 +1,1 @@
+"""Training the embedded weights: see ``python -m esr_kernels.train --help``."""

@@ -1,0 +1,65 @@
+"""Train SPAN on a folder of pictures; run again, it goes on where it stopped."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from .export import export
+from .pairs import read_pairs
+from .recipe import RECIPES
+from .trainer import Trainer
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train, save the state as it goes, and write the weights, their card and the curve at the end.
+
+    Returns the exit code: 0 when the recipe is done, 2 when something is wrong, 130 when
+    interrupted (the next call goes on from the last saved state).
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return _train(arguments)
+    except KeyboardInterrupt:
+        print("train: interrupted; run it again to go on from the last save", file=sys.stderr)
+        return 130
+    except (OSError, RuntimeError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m esr_kernels.train", description=__doc__)
+    add = parser.add_argument
+    add("pictures", type=Path, help="a folder of high-resolution pictures")
+    add("out", type=Path, help="folder for state.pth, span.safetensors, span.md, span.png")
+    add("--device", help="cpu, cuda, ...: a GPU if torch can use one")
+    add("--recipe", choices=RECIPES, help="gpu on a GPU, else cpu")
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    recipe = RECIPES[arguments.recipe or ("cpu" if device.type == "cpu" else "gpu")]
+    trainer = Trainer(recipe, read_pairs(arguments.pictures, recipe.scale), device)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    state = arguments.out / "state.pth"
+    if state.exists():
+        trainer.resume(state)
+    with tqdm(total=recipe.iterations, initial=trainer.iteration, unit=" steps") as bar:
+
+        def on_step() -> None:
+            bar.update()
+            if trainer.log:
+                bar.set_postfix(loss=f"{trainer.log[-1][1]:.5f}", dB=f"{trainer.log[-1][2]:.3f}")
+
+        trainer.run(state, on_step)
+    for path in export(trainer, arguments.out):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
