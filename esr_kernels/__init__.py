@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import ops
+    from . import challenge, ops
     from .api import load, rlfn, span
     from .fusion import accelerate, explain, halo, restore
     from .machine import info
@@ -36,11 +36,13 @@ _HOME = {
     "info": "machine",
     "list_models": "models",
     "ops": "ops",
+    "challenge": "challenge",
 }
 
 __all__ = [
     "__version__",
     "accelerate",
+    "challenge",
     "explain",
     "halo",
     "info",

@@ -14,12 +14,13 @@ _lock = threading.Lock()
 
 
 def span(x: Tensor, weights=None) -> Tensor:
-    """Upscale a batch four times with SPAN (28 channels, the official weights).
+    """Upscale a batch four times with SPAN (28 channels).
 
     ``x``: ``[N, 3, H, W]`` RGB in ``[0, 1]``, float16, bfloat16, float32 or float64, any device.
     Returns a fresh ``[N, 3, 4H, 4W]`` tensor of the same dtype, device and range, not clamped.
-    ``weights``: another checkpoint of the same network. The model is kept for the next call, one
-    per device. On a CPU the half precisions are computed in float32.
+    ``weights``: by default those that come with the package (our own training); "official" for the
+    challenge's, or another checkpoint of the same network. The model is kept for the next call,
+    one per device. On a CPU the half precisions are computed in float32.
 
     Raises ``TypeError`` or ``ValueError`` when ``x`` is not such a batch, ``FileNotFoundError``
     when the weights are neither here nor to be had.
@@ -33,7 +34,8 @@ def span(x: Tensor, weights=None) -> Tensor:
 def rlfn(x: Tensor, weights=None) -> Tensor:
     """Upscale a batch four times with RLFN (46 channels, the challenge's baseline).
 
-    As ``span``, in the same range; H and W are at least 15, which its pooled attention asks for.
+    As ``span``, in the same range, with the challenge's weights; H and W are at least 15, which its
+    pooled attention asks for.
 
     Source: Kong et al., "Residual Local Feature Network for Efficient Super-Resolution" (2022);
     NTIRE 2024 efficient SR challenge report, team 00.
@@ -46,9 +48,10 @@ def load(source, *, weights=None, device=None, dtype=None) -> nn.Module:
 
     ``source``: a name of ``list_models()`` or the path of a checkpoint (``.pth``, ``.pt``,
     ``.safetensors``), whose network is told from its keys and shapes. ``weights``: with a name,
-    the checkpoint to use instead of the official one. Returns the module in evaluation mode, with
-    ``scale``, ``in_channels`` and ``data_range``; it maps ``[N, 3, H, W]`` to
-    ``[N, 3, scale*H, scale*W]``. ``restore`` undoes the acceleration.
+    "official" for the challenge's weights where the package has others of its own ("span"), or the
+    checkpoint to use. Returns the module in evaluation mode, with ``scale``, ``in_channels`` and
+    ``data_range``; it maps ``[N, 3, H, W]`` to ``[N, 3, scale*H, scale*W]``. ``restore`` undoes the
+    acceleration.
 
     Raises ``ValueError`` for a file that is no supported checkpoint, ``FileNotFoundError`` for
     one that is not there.
@@ -79,10 +82,10 @@ def _cached_model(name: str, weights, device: torch.device, dtype: torch.dtype) 
     return model
 
 
-def _identity(weights) -> tuple | None:
+def _identity(weights) -> tuple | str | None:
     """What tells one weights file from another, so that a retrained file is read again."""
-    if weights is None:
-        return None
+    if weights is None or weights == models.OFFICIAL_WEIGHTS:
+        return weights
     if not isinstance(weights, (str, os.PathLike)):
         raise TypeError(f"weights is the path of a file, not {type(weights).__name__}: see load()")
     path = Path(weights)

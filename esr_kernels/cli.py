@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from . import __version__
+from .commands import evaluate, leaderboard
 
 DONE, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -38,6 +39,8 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"esr-kernels {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_upscale(commands)
+    evaluate.add(commands)
+    leaderboard.add(commands)
     info = commands.add_parser("info", help="what this machine has, and why the rest is missing")
     info.set_defaults(run=_info)
     models = commands.add_parser("models", help="the networks that --model knows")
@@ -55,7 +58,7 @@ def _add_upscale(commands) -> None:
     add("input", metavar="IN", help="a picture, or a folder: it is searched to the bottom")
     add("output", metavar="OUT", help="the new picture (png, jpg, webp, tiff, bmp), or a folder")
     add("--model", default="span", help="a name (see: esr-kernels models) or a checkpoint; span")
-    add("--weights", help="a checkpoint to use with the named model")
+    add("--weights", help="official, or a checkpoint to use with the named model")
     add("--device", default="auto", help="cpu, cuda or auto: a GPU if torch can use one")
     add("--dtype", default="float32", help="computed in float32, float16 or bfloat16")
     add("--tile", type=_tile, default="auto", help="largest tile side in pixels, auto, or 0: none")

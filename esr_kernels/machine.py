@@ -44,7 +44,7 @@ class Info:
 
 
 def info() -> Info:
-    """Describe this machine: versions, processor, threads, GPU, backends, official weights.
+    """Describe this machine: versions, processor, threads, GPU, backends, weights.
 
     Loads no network, downloads nothing, and never raises because a part is missing.
     """
@@ -72,14 +72,14 @@ def _cpu() -> str:
 
 def _gpu() -> str:
     if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name()}; no kernels of ours for it yet, plain torch runs"
+        return torch.cuda.get_device_name()
     if torch.version.cuda is None:
         return "none: this torch is built without GPU support"
     return "none that torch can use: no device, or no driver for it"
 
 
 def _weights() -> tuple[tuple[str, bool, str], ...]:
-    """The official files by name: where each lies, or that it would be downloaded.
+    """Ours, then the official files by name: where each lies, or that it would be downloaded.
 
     By name only: hashing them is left to the moment they are loaded.
     """
@@ -88,9 +88,14 @@ def _weights() -> tuple[tuple[str, bool, str], ...]:
     folders += [reference / "reference" / "weights"] if reference else []
     folders += [models.weights.cache_folder()]
     rows = []
-    for official in models.list_models():
-        name = official.url.rsplit("/", 1)[1]
+    for model in models.list_models():
+        if ours := models.catalogue.embedded(model.name):
+            rows.append((model.name, True, f"ours, {ours}"))
+        if not model.url:
+            rows.append((model.name, False, "never released: pass weights="))
+            continue
+        name = model.url.rsplit("/", 1)[1]
         found = [folder / name for folder in folders if (folder / name).is_file()]
         detail = str(found[0]) if found else f"fetched on first use into {folders[-1]}"
-        rows.append((official.name, bool(found), detail))
+        rows.append((model.name, bool(found), f"official, {detail}"))
     return tuple(rows)

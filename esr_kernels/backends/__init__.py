@@ -17,9 +17,9 @@ from types import ModuleType
 
 import torch
 
-from . import cpu
+from . import cpu, triton
 
-_BACKENDS: dict[str, ModuleType] = {"cpu": cpu}
+_BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "triton": triton}
 REFERENCE = "reference"
 
 
@@ -82,7 +82,7 @@ def bind(
     """
     for backend in _allowed().values():
         if backend.refusal("graph", device, dtype) is None:
-            return backend.compile_graph(graph, dtype)
+            return backend.compile_graph(graph.to(device=device), dtype)
     return _in_torch(graph, device, dtype)
 
 

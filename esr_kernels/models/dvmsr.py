@@ -1,5 +1,7 @@
 """DVMSR, the distilled vision Mamba for super-resolution (team 07)."""
 
+from collections import OrderedDict
+
 from torch import Tensor, nn
 
 from .blocks import Mamba, check_picture, conv3x3, pixel_shuffle_upsampler, register_mean
@@ -27,7 +29,7 @@ class DVMSR(Upscaler):
         super().__init__(scale=scale, in_channels=3, out_channels=3)
         register_mean(self)
         self.conv_first = conv3x3(3, width)
-        self.patch_embed = nn.ModuleDict({"norm": nn.LayerNorm(width)})
+        self.patch_embed = nn.Sequential(OrderedDict(norm=nn.LayerNorm(width)))
         self.layers = nn.ModuleList(MambaGroup(width, blocks) for _ in range(groups))
         self.norm_f = nn.LayerNorm(width)
         self.conv_after_body = conv3x3(width, width)
@@ -40,7 +42,7 @@ class DVMSR(Upscaler):
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.conv_first(x - self.mean)
-        tokens = self.patch_embed["norm"](_tokens(first))
+        tokens = self.patch_embed(_tokens(first))
         for group in self.layers:
             tokens = group(tokens, first)
         body = self.conv_after_body(_map(self.norm_f(tokens), first))
@@ -52,15 +54,13 @@ class MambaGroup(nn.Module):
 
     def __init__(self, width: int, blocks: int):
         super().__init__()
-        parts = nn.ModuleList(MambaBlock(width) for _ in range(blocks))
-        self.residual_group = nn.ModuleDict({"blocks": parts})
+        parts = nn.Sequential(*(MambaBlock(width) for _ in range(blocks)))
+        self.residual_group = nn.Sequential(OrderedDict(blocks=parts))
         self.conv = conv3x3(width, width)
 
     def forward(self, tokens: Tensor, like: Tensor) -> Tensor:
         """``[N, H * W, C]`` to the same; ``like``: any ``[N, C, H, W]``, for its shape."""
-        mixed = tokens
-        for block in self.residual_group["blocks"]:
-            mixed = block(mixed)
+        mixed = self.residual_group(tokens)
         return _tokens(self.conv(_map(mixed, like))) + tokens
 
 

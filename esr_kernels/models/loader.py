@@ -50,7 +50,8 @@ def load(
         raise ValueError(
             f"{where} holds the network {network.name!r}, but {source!r} was asked for"
         )
-    model = _build(network, hyperparameters, state)
+    options = OFFICIAL[source].options if _is_name(source) else {}
+    model = _build(network, hyperparameters | options, state)
     return model.to(device=device, dtype=dtype or torch.float32)
 
 
@@ -99,5 +100,6 @@ def _build(network: Network, hyperparameters: dict, state: dict[str, Tensor]) ->
     with torch.random.fork_rng(devices=[]):
         model = network.build(**hyperparameters)
     # In float64 up to the merge, so that a merge rounds once.
-    model.double().load_state_dict(state)
+    names = model.double().state_dict()
+    model.load_state_dict({name: state[network.key(name)] for name in names})
     return model.inference_form().eval().requires_grad_(False)

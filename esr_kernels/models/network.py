@@ -41,7 +41,8 @@ class Network:
 
     ``detect``: from the shapes of a checkpoint's tensors to the keyword arguments of ``build``, or
     None if nothing in them looks like this network. It guesses through missing or odd entries: the
-    exact comparison of keys and shapes comes afterwards and names what is wrong.
+    exact comparison of keys and shapes comes afterwards and names what is wrong. ``key``: from a
+    key of the module to that of a checkpoint, where another program has spread other names.
     """
 
     name: str
@@ -49,8 +50,10 @@ class Network:
     paper: str
     build: Callable[..., Upscaler]
     detect: Callable[[Shapes], dict | None]
+    key: Callable[[str], str] = str
 
     def expected(self, hyperparameters: dict) -> dict[str, torch.Tensor]:
         """Key -> tensor without storage (device "meta") of a checkpoint with these parameters."""
         with torch.device("meta"):
-            return self.build(**hyperparameters).state_dict()
+            state = self.build(**hyperparameters).state_dict()
+        return {self.key(name): tensor for name, tensor in state.items()}

@@ -8,10 +8,49 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from . import dvmsr, rlfn, span
+from . import (
+    craft,
+    dirn,
+    dvmsr,
+    egfmn,
+    emaxgman,
+    gfmn,
+    ifadnet,
+    lkfn,
+    lsanet,
+    magicsr,
+    pfdn,
+    quicksrnet,
+    rfdn,
+    rlfn,
+    rrdbnet,
+    safmnpp,
+    smfan,
+    span,
+)
 from .network import Network
 
-NETWORKS: tuple[Network, ...] = (span.NETWORK, rlfn.NETWORK, dvmsr.NETWORK)
+NETWORKS: tuple[Network, ...] = (
+    span.NETWORK,
+    rlfn.NETWORK,
+    dvmsr.NETWORK,
+    craft.NETWORK,
+    magicsr.NETWORK,
+    rfdn.NETWORK,
+    ifadnet.NETWORK,
+    lsanet.NETWORK,
+    lkfn.NETWORK,
+    emaxgman.NETWORK,
+    dirn.NETWORK,
+    safmnpp.NETWORK,
+    gfmn.NETWORK,
+    egfmn.NETWORK,
+    smfan.NETWORK,
+    pfdn.NETWORK,
+    quicksrnet.NETWORK,
+    rrdbnet.NETWORK,
+    rrdbnet.REAL_ESRGAN,
+)
 
 
 def find(name: str) -> Network:
@@ -86,7 +125,7 @@ class _Difference:
 
 
 def _names() -> str:
-    return ", ".join(network.name for network in NETWORKS)
+    return ", ".join(dict.fromkeys(network.name for network in NETWORKS))
 
 
 def _some(items: Sequence[str], most: int = 5) -> str:

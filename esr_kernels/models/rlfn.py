@@ -1,13 +1,12 @@
 """RLFN, the residual local feature network: the challenge's baseline (team 00)."""
 
-from torch import Tensor
+from .blocks import ESA, RLFB, conv1x1, rlfb_layers
+from .network import Network, Shapes
+from .residual_trunk import ResidualTrunk, block_keys, detect_rlfb, numbered
+from .shapes import scale_and_channels, size
 
-from .blocks import ESA_MIN_SIZE, RLFB, check_picture, conv3x3, pixel_shuffle_upsampler
-from .network import Network, Shapes, Upscaler
-from .shapes import blocks, scale_and_channels, size, vote
 
-
-class RLFN(Upscaler):
+class RLFN(ResidualTrunk):
     """Residual Local Feature Network.
 
     ``F0 = conv_1(x)``, then ``blocks`` times RLFB, ``L = conv_2(F) + F0``, and the output is the
@@ -23,7 +22,6 @@ class RLFN(Upscaler):
     """
 
     name = "rlfn"
-    min_size = ESA_MIN_SIZE
 
     def __init__(
         self,
@@ -38,48 +36,36 @@ class RLFN(Upscaler):
         data_range: float = 255.0,
     ):
         super().__init__(
-            scale=scale, in_channels=in_channels, out_channels=out_channels, data_range=data_range
+            width,
+            numbered(plain_block(width, mid, esa_hidden) for _ in range(blocks)),
+            scale=scale,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            data_range=data_range,
         )
-        self.blocks = blocks
-        self.conv_1 = conv3x3(in_channels, width)
-        for i in range(1, blocks + 1):
-            self.add_module(f"block_{i}", RLFB(width, mid, esa_hidden))
-        self.conv_2 = conv3x3(width, width)
-        self.upsampler = pixel_shuffle_upsampler(width, out_channels, scale)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, Cin, H, W]`` in [0, 1] -> ``[N, Cout, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
-        """
-        x = check_picture(x, self.in_channels, self.min_size)
-        first = self.conv_1(x * self.data_range)
-        features = first
-        for i in range(1, self.blocks + 1):
-            features = getattr(self, f"block_{i}")(features)
-        return self.upsampler(self.conv_2(features) + first) / self.data_range
+def plain_block(width: int, mid: int, esa_hidden: int) -> RLFB:
+    """RLFN's block: 3x3 convolutions, a 1x1 and ESA, all with biases."""
+    layers = rlfb_layers(width, mid)
+    return RLFB(layers, c5=conv1x1(width, width), esa=ESA(width, esa_hidden))
+
+
+def detect_plain(shapes: Shapes) -> dict | None:
+    """Sizes of a network of nothing but ``plain_block``, RLFN or LightRLFN; else None."""
+    keys = block_keys(shapes)
+    relatives = {"bn1.weight", "c2_r.0.weight", "project_in.weight"}
+    return detect_rlfb(shapes) if "c1_r.bias" in keys and not relatives & keys else None
 
 
 def _detect(shapes: Shapes) -> dict | None:
-    width = vote(shapes, r"block_\d+\.c5\.weight", 0)
-    mid = vote(shapes, r"block_\d+\.c2_r\.weight", 0)
-    esa_hidden = vote(shapes, r"block_\d+\.esa\.conv_f\.weight", 0)
-    if width is None or mid is None or esa_hidden is None:
-        return None
-    if (width, mid) == (36, 48):
+    found = detect_plain(shapes)
+    if found is None or (found["width"], found["mid"]) == (36, 48):
         # LightRLFN (team 16) has the same keys, but adds the enlarged input: it is no RLFN.
         return None
     in_channels = size(shapes, "conv_1.weight", 1, 3)
     scale, out_channels = scale_and_channels(shapes, "upsampler.0.weight", in_channels)
-    return {
-        "width": width,
-        "mid": mid,
-        "blocks": blocks(shapes, r"block_(\d+)\."),
-        "esa_hidden": esa_hidden,
-        "scale": scale,
-        "in_channels": in_channels,
-        "out_channels": out_channels,
-    }
+    return found | {"scale": scale, "in_channels": in_channels, "out_channels": out_channels}
 
 
 NETWORK = Network(

@@ -88,6 +88,8 @@ class Trainer:
         loss = self._loss(low, high, phase)
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
+        # One batch in ten thousand has a gradient that would throw the network out of its valley.
+        nn.utils.clip_grad_norm_(self._trained, self.recipe.clip, error_if_nonfinite=True)
         self._adam.step()
         # Early on the average is over the steps so far, or it would remember the random start.
         kept = min(self.recipe.ema, (1 + self.iteration) / (10 + self.iteration))

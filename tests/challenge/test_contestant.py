@@ -84,7 +84,8 @@ def test_weights_that_do_not_fit(tmp_path, network):
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"), [("Twice", r"\[1, 3, 10, 12\] where \[1, 3, 20, 24\]"), ("NotFinite", "finite")]
+    ("spec", "says"),
+    [("Twice", r"\[1, 3, 10, 12\] where \[1, 3, 20, 24\]"), ("NotFinite", "finite")],
 )
 def test_wrong_results(network, spec, says):
     with pytest.raises(ValueError, match=says):

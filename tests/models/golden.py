@@ -10,12 +10,19 @@ from torch import Tensor
 from esr_kernels.models.checkpoint import read_checkpoint
 
 
-def golden(reference_dir: Path, team: int) -> tuple[dict, Tensor, Tensor]:
-    """Manifest entry, input and output in [0, 1] (float32, not clamped) of one team's network."""
+def golden(
+    reference_dir: Path, team: int, data_range: float | None = None
+) -> tuple[dict, Tensor, Tensor]:
+    """Manifest entry, input and output in [0, 1] (float32, not clamped) of one team's network.
+
+    ``data_range``: of a network with pictures for several, which of them.
+    """
     folder = reference_dir / "reference"
     manifest = json.loads((folder / "manifest.json").read_text())
     entry = next(entry for entry in manifest if entry["id"] == team)
-    with np.load(folder / entry["golden"]) as arrays:
+    pairs = (entry, *entry["golden_extra"])
+    pair = next(pair for pair in pairs if data_range in (None, pair["data_range"]))
+    with np.load(folder / pair["golden"]) as arrays:
         return entry, torch.from_numpy(arrays["input"]), torch.from_numpy(arrays["output"])
 
 

@@ -6,7 +6,12 @@ from images import image
 from torch import nn
 
 from esr_kernels.models.blocks import BSConv
-from esr_kernels.models.reparam import fold_batch_norm, fold_repeated_input, merge_sequence
+from esr_kernels.models.reparam import (
+    fold_batch_norm,
+    fold_batch_norms,
+    fold_repeated_input,
+    merge_sequence,
+)
 
 SIZES = [(1, 1), (1, 7), (7, 5)]
 
@@ -52,6 +57,16 @@ def test_batch_norm_is_folded_in_float64_and_stored_as_it_was():
     wanted = fold_batch_norm(before.double(), norm.double())
     assert torch.equal(exact.weight, wanted.weight.float())
     assert torch.equal(exact.bias, wanted.bias.float())
+
+
+def test_batch_norms_inside_a_network():
+    shared = nn.Sequential(conv(3, 4, 3), used_norm(4), nn.ReLU())
+    network = nn.Sequential(shared, nn.Sequential(conv(4, 3, 1)), shared, used_norm(4)).eval()
+    x = image(2, 3, 7, 5).double()
+    expected, keys = network(x), list(network.state_dict())
+    assert agree(fold_batch_norms(network)(x), expected)
+    assert isinstance(network[0][1], nn.Identity) and isinstance(network[3], nn.BatchNorm2d)
+    assert [key for key in keys if key in network.state_dict()] == list(network.state_dict())
 
 
 def test_batch_norms_that_are_no_part_of_a_convolution():

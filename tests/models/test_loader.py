@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from esr_kernels.models import RLFN, SPAN, find, list_models, load
+from esr_kernels.models.craft import CRAFT
 
 
 def test_the_module_is_ready_for_inference():
@@ -36,6 +37,13 @@ def test_a_name_with_other_weights(tmp_path):
     torch.save({"params": SPAN(8, scale=2).state_dict()}, tmp_path / "mine.pth")
     model = load("span", weights=tmp_path / "mine.pth")
     assert (model.scale, model.conv_cat.out_channels) == (2, 8)
+
+
+def test_the_options_of_a_name_are_no_part_of_its_weights():
+    state = CRAFT(12, groups=1, blocks=1).state_dict()
+    assert load("craft-255", weights=state).data_range == 255
+    assert load("craft", weights=state).data_range == 1
+    assert load(state).data_range == 1
 
 
 def test_unknown_names_and_wrong_arguments():

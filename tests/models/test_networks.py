@@ -11,8 +11,6 @@ from esr_kernels.models import find
 from esr_kernels.models.catalogue import OFFICIAL
 from esr_kernels.models.registry import identify
 
-ENTRIES = [entry for entry in OFFICIAL.values() if not entry.options]
-
 
 def build(entry, reference_dir):
     """The plain module with official weights, loaded strictly, in evaluation mode."""
@@ -25,7 +23,7 @@ def build(entry, reference_dir):
     return model.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module", params=ENTRIES, ids=lambda entry: entry.name)
+@pytest.fixture(scope="module", params=OFFICIAL.values(), ids=lambda entry: entry.name)
 def case(request, reference_dir):
     return request.param, build(request.param, reference_dir)
 
@@ -40,7 +38,7 @@ class TestEntry:
         entry, model = case
         if "pruned" in entry.name:
             pytest.skip("the reference folder has no golden picture of the pruned file")
-        facts, x, expected = golden(reference_dir, entry.team)
+        facts, x, expected = golden(reference_dir, entry.team, model.data_range)
         assert (model(x) - expected).abs().max() <= limit(facts)
 
     def test_float64_does_not_depend_on_threads(self, case):

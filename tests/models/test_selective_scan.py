@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from esr_kernels.models.blocks import selective_scan
-from esr_kernels.models.blocks.selective_scan import SEGMENTS
+from esr_kernels.models.blocks.selective_scan import CHUNK, SEGMENTS
 
 LENGTHS = [1, 2, SEGMENTS - 1, SEGMENTS, SEGMENTS + 1, 2 * SEGMENTS - 1, 2 * SEGMENTS + 1, 331]
 
@@ -39,6 +39,13 @@ def arguments(length, *, slowest=1e-6, fastest=1e4, inner=5, states=3):
 @pytest.mark.parametrize(("slowest", "fastest"), [(1e-6, 1e4), (1e-6, 1e-3), (10, 1e6)])
 def test_the_literal_recurrence(length, slowest, fastest):
     x = arguments(length, slowest=slowest, fastest=fastest)
+    expected = literal(*x)
+    assert (selective_scan(*x) - expected).abs().max() <= 1e-12 * expected.abs().max()
+
+
+@pytest.mark.parametrize("length", [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 33])
+def test_the_state_goes_on_from_chunk_to_chunk(length):
+    x = arguments(length, slowest=1e-8, fastest=1e-2)
     expected = literal(*x)
     assert (selective_scan(*x) - expected).abs().max() <= 1e-12 * expected.abs().max()
 

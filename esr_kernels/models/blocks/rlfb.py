@@ -1,34 +1,53 @@
-"""RLFB: the block of RLFN."""
+"""RLFB, the block of RLFN, and the shell that its relatives fill with layers of their own."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convolution import conv1x1, conv3x3
-from .esa import ESA
+from .convolution import conv3x3
 
-SLOPE = 0.05
+RLFB_SLOPE = 0.05
 
 
 class RLFB(nn.Module):
     """Residual local feature block: ``esa(c5(r3 + u))``.
 
-    ``r1 = lrelu(c1_r(u))``, ``r2 = lrelu(c2_r(r1))``, ``r3 = lrelu(c3_r(r2))``: 3x3 convolutions
-    ``width -> mid -> mid -> width``, each activated with slope 0.05; c5 is 1x1.
+    ``r1 = act(c1_r(u))``, ``r2 = act(c2_r(r1))``, ``r3 = act(c3_r(r2))``; ``act`` is a leaky
+    rectifier of slope 0.05 by default. ``layers``: the modules c1_r, c2_r and c3_r, which together
+    keep the channels; in RLFN they are ``rlfb_layers``, c5 is a 1x1 convolution and esa an ESA.
 
     Source: Kong et al., "Residual Local Feature Network for Efficient Super-Resolution", 2022.
     """
 
-    def __init__(self, width: int, mid: int, esa_hidden: int = 16):
+    def __init__(
+        self,
+        layers: Sequence[nn.Module],
+        *,
+        c5: nn.Module,
+        esa: nn.Module,
+        act: Callable[[Tensor], Tensor] = partial(F.leaky_relu, negative_slope=RLFB_SLOPE),
+    ):
         super().__init__()
-        self.c1_r = conv3x3(width, mid)
-        self.c2_r = conv3x3(mid, mid)
-        self.c3_r = conv3x3(mid, width)
-        self.c5 = conv1x1(width, width)
-        self.esa = ESA(width, esa_hidden)
+        self.c1_r, self.c2_r, self.c3_r = layers
+        self.c5 = c5
+        self.esa = esa
+        self.act = act
 
     def forward(self, u: Tensor) -> Tensor:
         """``[N, C, H, W] -> [N, C, H, W]``."""
-        r1 = F.leaky_relu(self.c1_r(u), SLOPE)
-        r2 = F.leaky_relu(self.c2_r(r1), SLOPE)
-        r3 = F.leaky_relu(self.c3_r(r2), SLOPE)
+        r1 = self.act(self.first(u))
+        r2 = self.act(self.c2_r(r1))
+        r3 = self.act(self.c3_r(r2))
         return self.esa(self.c5(r3 + u))
+
+    def first(self, u: Tensor) -> Tensor:
+        """What the first activation is applied to: ``c1_r(u)``."""
+        return self.c1_r(u)
+
+
+def rlfb_layers(width: int, mid: int, *, bias: bool = True) -> list[nn.Module]:
+    """RLFN's c1_r, c2_r and c3_r: 3x3 convolutions ``width -> mid -> mid -> width``."""
+    channels = ((width, mid), (mid, mid), (mid, width))
+    return [conv3x3(before, after, bias=bias) for before, after in channels]

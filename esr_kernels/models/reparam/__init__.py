@@ -9,7 +9,7 @@ merge what stands in a network's own checkpoint.
 from .collapsible import CollapsibleConv
 from .conv3xc import Conv3XC
 from .ecb import ECB
-from .fold import fold_batch_norm, fold_repeated_input
+from .fold import fold_batch_norm, fold_batch_norms, fold_repeated_input
 from .form import TrainingForm, merge_all, merged_parameters, named
 from .parallel import ParallelConv3x3
 from .repblock import RepBlock
@@ -25,6 +25,7 @@ __all__ = [
     "RepBlock",
     "TrainingForm",
     "fold_batch_norm",
+    "fold_batch_norms",
     "fold_repeated_input",
     "merge_all",
     "merge_sequence",

@@ -1,4 +1,6 @@
-"""Merges for inference: a batch norm, and a repeated input, into the convolution beside it."""
+"""Merges for inference: batch norms, and a repeated input, into the convolution beside them."""
+
+import itertools
 
 import torch
 from torch import nn
@@ -36,6 +38,20 @@ def fold_batch_norm(before: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         bias = bias + norm.bias.double()
     kernel = Kernel(before.weight.double() * factor[:, None, None, None], bias)
     return convolution(kernel, like=before.weight, groups=before.groups, **_geometry(before))
+
+
+def fold_batch_norms(module: nn.Module) -> nn.Module:
+    """Fold every batch norm that follows a convolution in an ``nn.Sequential``, in place.
+
+    What was a norm is an ``nn.Identity`` then, so that the names of the others stay. Returns
+    ``module``, which gives the same in evaluation mode.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Sequential):
+            for i, (before, norm) in enumerate(itertools.pairwise(part)):
+                if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    part[i], part[i + 1] = fold_batch_norm(before, norm), nn.Identity()
+    return module
 
 
 @torch.no_grad()

@@ -67,6 +67,6 @@ def merged_parameters(module: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def named(name: str, merged: nn.Conv2d) -> nn.Module:
-    """The convolution as the only child ``name`` of a module, or itself if ``name`` is ""."""
-    return nn.Sequential(OrderedDict({name: merged})) if name else merged
+def named(name: str, child: nn.Module) -> nn.Module:
+    """A module that is ``child`` under ``name``, or ``child`` itself if ``name`` is ""."""
+    return nn.Sequential(OrderedDict({name: child})) if name else child

@@ -1,0 +1,78 @@
+"""The Triton backend: every op on NVIDIA GPUs from compute capability 8.0 up.
+
+Claims CUDA tensors of float32, float16 and bfloat16; sums are kept in float32. For tests it claims
+CPU tensors too, where ``TRITON_INTERPRET=1`` runs the kernels without a GPU and
+``ESR_KERNELS_BACKEND=triton`` asks for that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+
+import torch
+
+_INSTALLED = find_spec("triton") is not None
+_MISSING = "triton is not installed: pip install triton"
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle")
+_LEAST_CAPABILITY = (8, 0)
+
+
+def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
+    """``None`` when this backend computes ``op`` there, else why not."""
+    if device.type != "cuda" and not (device.type == "cpu" and _asked_to_interpret()):
+        return f"the tensor is on {device.type}"
+    if not _INSTALLED:
+        return _MISSING
+    if device.type == "cuda" and (unfit := _unfit(device)):
+        return unfit
+    if dtype not in _DTYPES:
+        return f"{str(dtype).removeprefix('torch.')} is left to torch"
+    if op not in (*_OPS, "graph"):
+        return f"has no kernel for {op}"
+    return None
+
+
+def _asked_to_interpret() -> bool:
+    interprets = os.environ.get("TRITON_INTERPRET") == "1"
+    return interprets and os.environ.get("ESR_KERNELS_BACKEND") == "triton"
+
+
+@cache
+def _unfit(device: torch.device) -> str | None:
+    """Why this GPU runs none of the kernels."""
+    if not torch.cuda.is_available():
+        return "no GPU that torch can use"
+    major, minor = torch.cuda.get_device_capability(device)
+    if (major, minor) >= _LEAST_CAPABILITY:
+        return None
+    return f"the GPU has compute capability {major}.{minor}, and 8.0 is the least"
+
+
+@cache
+def implementation(op: str) -> Callable:
+    """The function that takes the schema arguments of ``op``."""
+    return getattr(import_module(f".{op}", __package__), op)
+
+
+def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype):
+    """See :func:`esr_kernels.backends.bind`."""
+    from .graph import compile_graph as compile_
+
+    return compile_(graph, dtype, _OPS)
+
+
+#: How far every one of the kernels has been tested.
+_TESTED = "compiled for sm_80, sm_90, sm_100 and interpreted; never run on a GPU"
+
+
+def describe() -> tuple[bool, str]:
+    """Whether the kernels can run here, and how far they have been tested."""
+    device = torch.device("cpu" if _asked_to_interpret() else "cuda")
+    reason = refusal("graph", device, torch.float32)
+    kernels = f"{', '.join(_OPS)}: {_TESTED}"
+    return reason is None, kernels if reason is None else f"{reason}; {kernels}"

@@ -1,0 +1,74 @@
+"""A fused graph on this backend: node by node, with channels_last between the ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import torch
+from torch import Tensor
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.node import map_arg
+
+from .launch import memory_format
+from .pixel_shuffle import pixel_shuffle
+
+
+def compile_graph(
+    graph: GraphModule, dtype: torch.dtype, ops: Collection[str]
+) -> tuple[Callable, dict[str, str]]:
+    """See :func:`esr_kernels.backends.bind`. ``ops``: the names of those that have a kernel.
+
+    Results have the memory format of the first input; where the graph ends in ``pixel_shuffle``,
+    its kernel writes the picture in that format.
+    """
+    where = {
+        node.name: "triton" if _op(node) in ops else "reference"
+        for node in graph.graph.nodes
+        if node.op == "call_function"
+    }
+    return GraphModule(graph, _with_ends(graph.graph)).to(dtype), where
+
+
+def _op(node: Node) -> str | None:
+    """The name of the op that a node calls, None for anything else."""
+    if getattr(node.target, "namespace", None) != "esr_kernels":
+        return None
+    return node.target._schema.name.removeprefix("esr_kernels::")
+
+
+def _with_ends(graph: Graph) -> Graph:
+    """A copy of the graph that changes the memory format of what comes in and goes out."""
+    ended = Graph()
+    copy: dict[Node, Node] = {}
+    inputs = [ended.node_copy(node) for node in graph.nodes if node.op == "placeholder"]
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            copy[node] = ended.call_function(_channels_last, (inputs[len(copy)],))
+        elif node.op == "output":
+            ended.output(map_arg(node.args[0], lambda n: _formatted(ended, copy[n], inputs[0])))
+        else:
+            copy[node] = ended.node_copy(node, copy.__getitem__)
+    ended.eliminate_dead_code()
+    return ended
+
+
+def _formatted(graph: Graph, result: Node, like: Node) -> Node:
+    """The node's result in the memory format of ``like``."""
+    if _op(result) == "pixel_shuffle" and not result.users:
+        return graph.call_function(_tail, (*result.args, like))
+    return graph.call_function(_in_format, (result, like))
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _in_format(y: Tensor, like: Tensor) -> Tensor:
+    return y.contiguous(memory_format=memory_format(like)) if y.dim() == 4 else y
+
+
+def _tail(x, weight, bias, upscale_factor, skip, like: Tensor) -> Tensor:
+    expected = (x.shape[0], weight.shape[0] // upscale_factor**2, *x.shape[2:])
+    if skip is not None and skip.shape != expected:
+        raise ValueError(f"skip has shape {list(skip.shape)}, expected {list(expected)}")
+    return pixel_shuffle(x, weight, bias, upscale_factor, skip, like)

@@ -1,0 +1,130 @@
+"""Weights as the kernels read them: transposed, padded and cast once for each of their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import ref
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+LEAST_SIDE = 16  # of a product on tensor cores
+MAX_COLUMNS = 64  # output channels of one program
+
+# First weight -> (what was packed, its state and weights). Packing takes longer than a small
+# picture; a training loop changes weights at every step and then pays for packing.
+_packed = WeakTensorKeyDictionary()
+
+
+@torch.no_grad()
+def packed(weights: Sequence[Tensor | None], constants: tuple, pack: Callable[[], Any]) -> Any:
+    """``pack()``, or what it gave for the same weights and constants before."""
+    present = [w for w in weights if w is not None]
+    if any(w.is_inference() for w in present):  # their changes are not counted
+        return pack()
+    state = (constants, [(w._version, w.data_ptr(), w.dtype, w.device) for w in present])
+    known = _packed.get(present[0])
+    if (
+        known
+        and known[0] == state
+        and all(r() is w for r, w in zip(known[1], present, strict=True))
+    ):
+        return known[2]
+    result = pack()
+    if present[0].is_cuda:  # the next call may come on another stream
+        torch.cuda.current_stream(present[0].device).synchronize()
+    _packed[present[0]] = (state, [ref(w) for w in present], result)
+    return result
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A convolution's weights as the right-hand sides of the kernels' products, in their order.
+
+    ``matrix``: ``[steps * block_k, columns]``, where the channels of each source are padded by
+    zeros to a multiple of ``block_k``, so that no product reads two sources. ``bias``: float32
+    ``[columns]``, zeros where there is none. ``channels``: of each source. ``few``: too few
+    channels to fill a product, so taps and channels together are its rows.
+    """
+
+    matrix: Tensor
+    bias: Tensor
+    channels: tuple[int, ...]
+    kernel: int
+    few: bool
+    block_k: int
+    block_n: int
+
+    @property
+    def columns(self) -> int:
+        """The output channels, padded to blocks of ``block_n``."""
+        return self.matrix.shape[1]
+
+    @property
+    def blocks(self) -> int:
+        """How many programs share the output channels of a pixel."""
+        return self.columns // self.block_n
+
+    def constants(self) -> dict[str, Any]:
+        """The compile-time constants that :func:`.tile.convolve` needs."""
+        return {
+            "CHANNELS": self.channels,
+            "KERNEL": self.kernel,
+            "FEW": self.few,
+            "BLOCK_K": self.block_k,
+            "BLOCK_N": self.block_n,
+            "COLUMNS": self.columns,
+        }
+
+
+def pack_conv(
+    weight: Tensor,
+    bias: Tensor | None,
+    channels: Sequence[int] | None = None,
+    dtype: torch.dtype | None = None,
+) -> Weights:
+    """Packs ``[Co, Ci, k, k]`` and ``[Co]``.
+
+    Args:
+        channels: of each source, in sum ``Ci``; None for one source.
+        dtype: of the activations; that of ``weight`` if None.
+    """
+    out_channels, into, kernel, _ = weight.shape
+    channels = (into,) if channels is None else tuple(channels)
+    block_k, few = _depth(channels)
+    block_n = min(MAX_COLUMNS, power_of_two(out_channels))
+    padding = -out_channels % block_n
+    parts = [_rows(part, block_k, few) for part in weight.split(channels, 1)]
+    matrix = F.pad(torch.cat(parts), (0, padding)).to(dtype or weight.dtype)
+    row = weight.new_zeros(out_channels) if bias is None else bias
+    row = F.pad(row.float(), (0, padding))
+    return Weights(matrix.contiguous(), row, channels, kernel, few, block_k, block_n)
+
+
+def _depth(channels: Sequence[int]) -> tuple[int, bool]:
+    """``block_k`` and ``few`` for sources of so many channels."""
+    if len(channels) == 1 and channels[0] < LEAST_SIDE:
+        return LEAST_SIDE, True
+    pairs = all(-(-c // LEAST_SIDE) % 2 == 0 for c in channels)
+    return (2 * LEAST_SIDE if pairs else LEAST_SIDE), False
+
+
+def _rows(weight: Tensor, block_k: int, few: bool) -> Tensor:
+    """One source's ``[Co, C, k, k]`` as ``[steps * block_k, Co]``."""
+    taps = weight.flatten(2).permute(2, 1, 0)  # [k * k, C, Co]
+    if few:
+        return _pad_rows(taps.flatten(0, 1), block_k)
+    return _pad_rows(taps, block_k).unflatten(1, (-1, block_k)).transpose(0, 1).flatten(0, 2)
+
+
+def _pad_rows(x: Tensor, multiple: int) -> Tensor:
+    return F.pad(x, (0, 0, 0, -x.shape[-2] % multiple))
+
+
+def power_of_two(least: int) -> int:
+    """The smallest power of two from ``least`` up that a product may have as a side."""
+    return max(LEAST_SIDE, 1 << (least - 1).bit_length())

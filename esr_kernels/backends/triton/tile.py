@@ -1,0 +1,131 @@
+"""Device functions that the kernels share: tiles of pixels, implicit GEMM, the epilogue.
+
+Offsets are 64-bit: a picture may have more than 2^31 elements.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+# Triton's interpreter multiplies the bits of bfloat16 as if they were integers.
+INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
+
+
+@triton.jit
+def product(left, right, acc, PRECISION: tl.constexpr):
+    """``left @ right + acc``, in float32 but for the operands."""
+    if INTERPRETED:
+        left, right = left.to(tl.float32), right.to(tl.float32)
+    return tl.dot(left, right, acc, input_precision=PRECISION)
+
+
+@triton.jit
+def tile(program, height, width, BLOCK_H: tl.constexpr, BLOCK_W: tl.constexpr):
+    """Picture, and row and column of each pixel, of the tile with this number; in row order."""
+    across = tl.cdiv(width, BLOCK_W)
+    down = tl.cdiv(height, BLOCK_H)
+    pixel = tl.arange(0, BLOCK_H * BLOCK_W)
+    y = program // across % down * BLOCK_H + pixel // BLOCK_W
+    x = program % across * BLOCK_W + pixel % BLOCK_W
+    return program // (across * down), y, x
+
+
+@triton.jit
+def pixel_offsets(n, y, x, strides, VECTOR: tl.constexpr):
+    """Offsets of pixels in a tensor whose steps between pixels ``VECTOR`` divides."""
+    offsets = tl.cast(n, tl.int64) * strides[0] + steps(y, x, strides)
+    return tl.multiple_of(offsets, [VECTOR])
+
+
+@triton.jit
+def steps(down, right, strides):
+    """How far a pixel is from one that lies so many rows above and columns to the left."""
+    return tl.cast(down, tl.int64) * strides[2] + tl.cast(right, tl.int64) * strides[3]
+
+
+@triton.jit
+def channel_offsets(channel, strides):
+    """Offsets of channels in a tensor."""
+    return tl.cast(channel, tl.int64) * strides[1]
+
+
+@triton.jit
+def element_offsets(n, y, x, channel, strides, VECTOR: tl.constexpr):
+    """Offsets ``[pixels, channels]``; see :func:`pixel_offsets`."""
+    pixels = pixel_offsets(n, y, x, strides, VECTOR)
+    return pixels[:, None] + channel_offsets(channel, strides)[None, :]
+
+
+@triton.jit
+def convolve(
+    acc, source, strides, weights, n, y, x, height, width, columns,
+    CHANNELS: tl.constexpr, KERNEL: tl.constexpr, FEW: tl.constexpr, BLOCK_K: tl.constexpr,
+    COLUMNS: tl.constexpr, VECTOR: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """``acc`` plus the convolution whose first tap is at row ``y``, column ``x`` of each pixel.
+
+    ``weights``: as :func:`.packing.conv_matrix` lays them out, from this source's on. Outside of
+    ``height`` x ``width`` the source is zero.
+    """
+    TAPS: tl.constexpr = KERNEL * KERNEL
+    k = tl.arange(0, BLOCK_K)
+    weights += k[:, None] * COLUMNS + columns[None, :]
+    origin = pixel_offsets(n, y, x, strides, VECTOR)
+    STEPS: tl.constexpr = (
+        tl.cdiv(TAPS * CHANNELS, BLOCK_K) if FEW else TAPS * tl.cdiv(CHANNELS, BLOCK_K)
+    )
+    for step in range(STEPS):
+        if FEW:
+            row = step * BLOCK_K + k
+            tap = row // CHANNELS
+            channel = row % CHANNELS
+            yy = y[:, None] + (tap // KERNEL)[None, :]
+            xx = x[:, None] + (tap % KERNEL)[None, :]
+            shift = steps(tap // KERNEL, tap % KERNEL, strides)
+            offsets = origin[:, None] + (shift + channel_offsets(channel, strides))[None, :]
+            inside = (yy >= 0) & (yy < height) & (xx >= 0) & (xx < width) & (tap < TAPS)[None, :]
+        else:
+            tap = step % TAPS
+            channel = step // TAPS * BLOCK_K + k
+            yy = y + tap // KERNEL
+            xx = x + tap % KERNEL
+            shifted = origin + steps(tap // KERNEL, tap % KERNEL, strides)
+            pixels = tl.multiple_of(shifted, [VECTOR])
+            offsets = pixels[:, None] + channel_offsets(channel, strides)[None, :]
+            inside = (yy >= 0) & (yy < height) & (xx >= 0) & (xx < width)
+            inside = inside[:, None] & (channel < CHANNELS)[None, :]
+        left = tl.load(source + offsets, mask=inside, other=0.0)
+        right = tl.load(weights + step * BLOCK_K * COLUMNS)
+        acc = product(left, right, acc, PRECISION)
+    return acc
+
+
+@triton.jit
+def sigmoid(y):
+    return 1 / (1 + tl.exp(-y))
+
+
+@triton.jit
+def activate(y, slope, ACT: tl.constexpr):
+    """The activations of ``conv3x3_act`` but ``spab``; NaN stays NaN."""
+    if ACT == "relu":
+        y = tl.where(y < 0, 0.0, y)
+    elif ACT == "lrelu":
+        y = tl.where(y < 0, slope * y, y)
+    elif ACT == "silu":
+        y *= sigmoid(y)
+    elif ACT == "gelu":
+        y *= 0.5 * (1 + tl.erf(y * 0.7071067811865476))
+    return y
+
+
+@triton.jit
+def epilogue(y, u, slope, ACT: tl.constexpr):
+    """All that follows a convolution: ``u`` is the residual, or None."""
+    if ACT == "spab":
+        return (y + u) * (sigmoid(y) - 0.5)
+    y = activate(y, slope, ACT)
+    if u is not None:
+        y += u
+    return y

@@ -1,0 +1,93 @@
+"""Who takes part: a network from a name, a checkpoint or a participant's own code, ready to run."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import fusion
+from .dataset import SCALE
+from .sources import resolve
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """``module``: the network as written; ``run``: what is timed, made of a copy of it.
+
+    ``run`` maps ``[1, 3, H, W]`` in [0, ``data_range``] to ``[1, 3, 4 H, 4 W]`` in the same range.
+    ``weights``: a digest of all parameters and buffers, which tells a retrained network apart.
+    """
+
+    name: str
+    module: nn.Module
+    run: nn.Module
+    data_range: float
+    device: torch.device
+    dtype: torch.dtype
+    weights: str
+
+    def input(self, low: np.ndarray) -> Tensor:
+        """The picture uint8 ``[H, W, 3]`` as ``run`` takes it."""
+        x = torch.from_numpy(low.copy()).permute(2, 0, 1)[None].contiguous().float()
+        return x.div(255 / self.data_range).to(self.device, self.dtype)
+
+    def output(self, y: Tensor, low: np.ndarray) -> np.ndarray:
+        """What ``run`` made of ``low``, clamped and rounded to uint8 ``[4 H, 4 W, 3]``.
+
+        Raises ``ValueError`` for another shape, and for values that are not finite.
+        """
+        expected = (1, 3, SCALE * low.shape[0], SCALE * low.shape[1])
+        if tuple(y.shape) != expected:
+            raise ValueError(
+                f"{self.name} gave {list(y.shape)} where {list(expected)} was expected: the "
+                f"challenge is about pictures enlarged {SCALE} times"
+            )
+        if not y.isfinite().all():
+            raise ValueError(f"{self.name} gave values that are not finite, in {self.dtype}")
+        levels = y[0].float().clamp(0, self.data_range) * (255 / self.data_range)
+        return levels.round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def enter(
+    source: str | os.PathLike | nn.Module,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    plain: bool = False,
+) -> Contestant:
+    """The contestant that ``source`` names.
+
+    ``source``: a name of ``list_models()``, with ``?weights=official`` or ``?weights=FILE`` behind
+    it for other weights than its default; a checkpoint of a known network; ``module:Class`` or
+    ``file.py:Class``, an ``nn.Module`` that is made without arguments, with ``?range=255`` for one
+    that works in [0, 255] and ``?weights=FILE`` for one that does not load its own; or a module
+    itself. ``plain``: run the module as it is, in ``dtype``; else it is accelerated, with ``dtype``
+    to compute in.
+
+    Raises ``FileNotFoundError``, ``ValueError`` or ``TypeError`` saying what is wrong with it.
+    """
+    name, module, data_range = resolve(source)
+    module = module.eval().requires_grad_(False).to(device)
+    digest = _digest(module)
+    run = copy.deepcopy(module)
+    run = run.to(dtype) if plain else fusion.accelerate(run, compute_dtype=_reduced(dtype))
+    feed = dtype if plain else torch.float32
+    return Contestant(name, module, run, data_range, torch.device(device), feed, digest)
+
+
+def _reduced(dtype: torch.dtype) -> torch.dtype | None:
+    return None if dtype == torch.float32 else dtype
+
+
+def _digest(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for key, value in module.state_dict().items():
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
