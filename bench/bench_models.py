@@ -6,8 +6,9 @@ peers in the same rounds; run together, those cases are left to it.
 
 import pytest
 
+from esr_kernels.bench.torch_ways import TORCH_WAYS
+
 from .networks import NETWORKS, SIZES, problem
-from .torch_ways import TORCH_WAYS
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")

@@ -2,9 +2,10 @@
 
 import pytest
 
+from esr_kernels.bench.peers import PEERS, installed
+from esr_kernels.bench.torch_ways import TORCH_WAYS
+
 from .networks import SIZES, problem
-from .peers import PEERS, installed
-from .torch_ways import TORCH_WAYS
 
 
 @pytest.mark.skipif(

@@ -3,11 +3,10 @@
 import pytest
 import torch
 
+from esr_kernels.bench.problem import op_problem, weights_of
+from esr_kernels.bench.torch_ways import TORCH_WAYS
 from esr_kernels.ops.pixel_shuffle import reference
 from tests.images import image
-
-from .problem import op_problem, weights_of
-from .torch_ways import TORCH_WAYS
 
 
 @pytest.mark.parametrize("channels", [28, 46])

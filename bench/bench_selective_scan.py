@@ -4,11 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from esr_kernels.bench.contest import OURS
+from esr_kernels.bench.problem import op_problem
+from esr_kernels.bench.torch_ways import eager, ours
 from esr_kernels.models.blocks import selective_scan
-
-from .contest import OURS
-from .problem import op_problem
-from .torch_ways import eager, ours
 
 INNER, STATES = 120, 16  # DVMSR's
 

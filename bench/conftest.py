@@ -10,12 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from .contest import OURS, Factory, Field, median_ms, prepare, rivals_round, rounds_for
-from .limits import Machine, Work, limits_ms, measure
-from .peers import installed
-from .problem import Problem
-from .report import terminal_tables
-from .stamp import machine_stamp
+from esr_kernels.bench.contest import (
+    OURS,
+    Factory,
+    Field,
+    prepare,
+    record,
+    rivals_round,
+    rounds_for,
+)
+from esr_kernels.bench.limits import Machine, Work, measure, with_limits
+from esr_kernels.bench.peers import installed
+from esr_kernels.bench.problem import Problem
+from esr_kernels.bench.stamp import machine_stamp
+from esr_kernels.bench.tables import terminal_tables
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 _cases = pytest.StashKey[list[dict]]()
@@ -79,15 +87,7 @@ def contest(benchmark, threads, request) -> Callable[[str, Problem, Mapping[str,
             times_s = _time(benchmark, field, rounds)
         if benchmark.stats is None:  # --benchmark-disable: checked, not timed
             return
-        case = {
-            "group": group,
-            "case": problem.name,
-            "threads": threads,
-            "weights": problem.weights,
-            "rounds": rounds,
-            "ms": {name: median_ms(times) for name, times in times_s.items()},
-            "left_out": field.left_out,
-        }
+        case = record(group, problem, threads, field, times_s)
         benchmark.extra_info.update(case)
         stash[_cases].append(case)
         stash[_works].append(problem.work)
@@ -123,13 +123,5 @@ def pytest_terminal_summary(terminalreporter, config):
 
 def _result(config) -> dict:
     """Everything that is kept of a run: the machine, and the cases with their limits."""
-    machines = config.stash[_machines]
-    measured = {
-        str(threads): {"gflops": m.flops / 1e9, "gbytes_s": m.bandwidth / 1e9}
-        for threads, m in machines.items()
-    }
-    cases = [
-        case | {"limits_ms": limits_ms(work, machines[case["threads"]])}
-        for case, work in zip(config.stash[_cases], config.stash[_works], strict=True)
-    ]
-    return {"machine": machine_stamp() | {"measured": measured}, "cases": cases}
+    cases = zip(config.stash[_cases], config.stash[_works], strict=True)
+    return with_limits(cases, config.stash[_machines], machine_stamp())

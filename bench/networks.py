@@ -10,9 +10,8 @@ from torch import nn
 
 import esr_kernels
 from esr_kernels import models
+from esr_kernels.bench.problem import Problem
 from tests.images import image
-
-from .problem import Problem
 
 #: Name in the tables -> (name for ``load``, the same network without weights).
 NETWORKS = {

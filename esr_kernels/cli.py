@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 from . import __version__
-from .commands import evaluate, leaderboard
+from .commands import bench, evaluate, leaderboard
 
 DONE, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,6 +41,7 @@ def _parser() -> _Parser:
     _add_upscale(commands)
     evaluate.add(commands)
     leaderboard.add(commands)
+    bench.add(commands)
     info = commands.add_parser("info", help="what this machine has, and why the rest is missing")
     info.set_defaults(run=_info)
     models = commands.add_parser("models", help="the networks that --model knows")

@@ -11,8 +11,10 @@ PROJECT = Path(__file__).resolve().parents[1]
 # ``bench`` is a folder of the checkout, no part of the installed package.
 sys.path.insert(0, str(PROJECT))
 
-from bench import contest, limits, networks, problem, report  # noqa: E402
-from bench.peers import ncnn_export  # noqa: E402
+from bench import networks, report  # noqa: E402
+from esr_kernels import cli, models  # noqa: E402
+from esr_kernels.bench import contest, duel, limits, problem, tables, torch_ways  # noqa: E402
+from esr_kernels.bench.peers import ncnn_export  # noqa: E402
 
 
 def case(name="SPAN-28 256x256", threads=1, group="peers", **ms) -> dict:
@@ -46,13 +48,13 @@ def result(*cases, cpu="Some CPU 9000 (2 logical cores)", date="2026-01-02", com
 
 def test_ratios_and_shares():
     one = case(ours=20.0, eager=100.0, OpenVINO=15.0)
-    assert report.ratios(one) == {"eager": 5.0, "OpenVINO": 0.75}
-    assert report.shares(one) == {"direct": 2.0, "winograd": 0.5}
+    assert tables.ratios(one) == {"eager": 5.0, "OpenVINO": 0.75}
+    assert tables.shares(one) == {"direct": 2.0, "winograd": 0.5}
 
 
 def test_terminal_tables():
     cases = case(ours=20.0, eager=100.0), case("op", 2, "spab", ours=2.0, eager=5.0)
-    text = report.terminal_tables(result(*cases))
+    text = tables.terminal_tables(result(*cases))
     row = next(line for line in text.splitlines() if line.startswith("SPAN-28"))
     assert row.split() == [
         "SPAN-28",
@@ -180,7 +182,7 @@ def test_seeded_networks_give_pictures(name):
 @pytest.mark.parametrize("name", networks.NETWORKS)
 def test_ncnn_computes_what_the_network_does(name):
     pytest.importorskip("ncnn")
-    from bench.peers import PEERS
+    from esr_kernels.bench.peers import PEERS
 
     module = networks.seeded(networks.NETWORKS[name][1])
     given = problem.Problem(name, module, (networks.image(1, 3, 17, 31),), lambda: module)
@@ -193,3 +195,49 @@ def test_ncnn_export_names_what_it_does_not_know():
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Softplus())
     with pytest.raises(RuntimeError, match=r"no ncnn layer here for.*Softplus"):
         ncnn_export.export(module, torch.rand(1, 3, 8, 8))
+
+
+def test_keep_adds_the_name_of_another_file(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(result(case(ours=1.0, eager=2.0))))
+    assert report.keep(tmp_path, file) == tmp_path / "some-cpu-9000_abc1234_mine.json"
+
+
+def test_contests_of_other_networks_do_not_replace_each_other():
+    span, newer = result(case(ours=1.0)), result(case(ours=2.0), date="2026-02-02")
+    other = result(case("mine 64x64", ours=3.0), date="2026-03-03")
+    assert report.newest_per_machine([newer, other, span]) == [newer, other]
+    assert "| mine | 64x64 | 1 | **3.00** |" in report.readme_table(other)
+
+
+@pytest.fixture
+def small_duel(monkeypatch):
+    """Contestants that are quickly made, and few rounds."""
+    ways = {name: torch_ways.TORCH_WAYS[name] for name in ("ours", "eager")}
+    monkeypatch.setattr(duel, "TORCH_WAYS", ways)
+    monkeypatch.setattr(duel, "PEERS", {})
+    monkeypatch.setattr(duel, "LEAST_ROUNDS", 2)
+
+
+def test_duel(small_duel):
+    threads = torch.get_num_threads()
+    found = duel.duel(models.SPAN(8), [(9, 11), (16, 16)], threads=[1], time_s=0)
+    assert [c["case"] for c in found["cases"]] == ["span 9x11", "span 16x16"]
+    for one in found["cases"]:
+        assert (one["threads"], one["rounds"], one["group"]) == (1, 2, "models")
+        assert set(one["ms"]) == {"ours", "eager"} and min(one["ms"].values()) > 0
+    assert torch.get_num_threads() == threads
+    assert "span 9x11" in tables.terminal_tables(found) and "**" in report.readme_table(found)
+
+
+def test_bench_command(small_duel, tmp_path, capsys):
+    torch.save(models.SPAN(8).state_dict(), tmp_path / "mine.pth")
+    arguments = f"--model {tmp_path}/mine.pth --size 8x9 --threads 1 --seconds 0"
+    assert cli.main(["bench", *arguments.split(), "--save", str(tmp_path / "mine.json")]) == 0
+    kept = json.loads((tmp_path / "mine.json").read_text())
+    assert kept["cases"][0]["case"] == "mine 8x9"
+    assert kept["machine"]["command"].startswith("esr-kernels")
+    assert "mine 8x9" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "--size", "8"])
+    assert "'8' is no height and width" in capsys.readouterr().err

@@ -15,7 +15,8 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"train"},
-    {"upscaling", "folder", "machine", "sample", "running", "assembling", "tiling", "api"},
+    {"upscaling", "folder", "machine", "sample", "running", "assembling", "tiling", "api"}
+    | {"bench"},
     {"challenge"},
     {"io", "progress"},
     {"models"},

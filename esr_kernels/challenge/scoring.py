@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 #: Eq. 2's weights of runtime, parameters and FLOPs.
 WEIGHTS = {"runtime": 0.7, "params": 0.15, "flops": 0.15}
@@ -38,7 +38,12 @@ TRACKS = ("runtime", "params", "flops", "main")
 
 
 def score(costs: Costs, baseline: Costs) -> Scores:
-    """Eq. 1, exp(2 * cost / baseline's cost), for each cost; Eq. 2, their weighted sum."""
+    """Eq. 1, exp(2 * cost / baseline's cost), for each cost; Eq. 2, their weighted sum.
+
+    Raises ``ValueError`` for a baseline that costs nothing.
+    """
+    if min(astuple(baseline)) <= 0:
+        raise ValueError(f"a baseline has a runtime, parameters and FLOPs above 0, not {baseline}")
     parts = {
         "runtime": _exponential(costs.runtime_ms / baseline.runtime_ms),
         "params": _exponential(costs.params_M / baseline.params_M),

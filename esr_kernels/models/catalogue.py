@@ -21,7 +21,8 @@ class OfficialFile:
     ``rank``: in the report's main track, None for the baseline and where PSNR was too low to rank.
     ``parameters``, ``flops``, ``activations``, ``convolutions``: the challenge's counts, the last
     three for one picture of 256 x 256; a multiplication with its addition is one. ``options``:
-    what the network is built with beside what its checkpoint says.
+    what the network is built with beside what its checkpoint says. ``wrapper``: of several entries
+    of the file that hold weights, the one that the challenge used; empty where that is the usual.
     """
 
     name: str
@@ -36,6 +37,7 @@ class OfficialFile:
     url: str
     sha256: str
     options: dict
+    wrapper: str
     scale: int = 4
     licence: str = "MIT"
 

@@ -25,13 +25,13 @@ _PREFIXES = ("module.", "netG.", "net_g.", "_orig_mod.")
 _HOW_TO_SAVE = "save the weights alone: torch.save(model.state_dict(), path), or as .safetensors"
 
 
-def read_checkpoint(path: str | os.PathLike) -> dict[str, Tensor]:
+def read_checkpoint(path: str | os.PathLike, wrapper: str = "") -> dict[str, Tensor]:
     """The weights in a ``.pth``, ``.pt``, ``.pkl`` or ``.safetensors`` file, on the CPU.
 
     The format is told from the content, not from the name. Pickled files are read with
-    ``weights_only=True``: nothing in them is ever run. Raises ``FileNotFoundError`` for a file that
-    is not there, ``ValueError`` for a folder, a file that is no checkpoint, a damaged one, and one
-    that holds pickled code.
+    ``weights_only=True``: nothing in them is ever run. ``wrapper``: as for ``unwrap``. Raises
+    ``FileNotFoundError`` for a file that is not there, ``ValueError`` for a folder, a file that is
+    no checkpoint, a damaged one, and one that holds pickled code.
     """
     path = Path(path)
     if path.is_dir():
@@ -43,19 +43,21 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Tensor]:
     if head[8:9] == b"{":
         return unwrap(_read_safetensors(path), str(path))
     if head[:2] == b"PK" or head[:1] == b"\x80":
-        return unwrap(_read_pickled(path), str(path))
+        return unwrap(_read_pickled(path), str(path), wrapper)
     what = "is empty" if not head else f"begins with {head[:4]!r}"
     raise ValueError(f"{path} is not a checkpoint: it {what}; expected .pth or .safetensors")
 
 
-def unwrap(checkpoint: object, where: str) -> dict[str, Tensor]:
+def unwrap(checkpoint: object, where: str, wrapper: str = "") -> dict[str, Tensor]:
     """The flat state dict inside what a training program saved, common key prefixes stripped.
 
-    ``where`` names the checkpoint in errors. Raises ``ValueError`` when there are no tensors in it,
-    or other things between them.
+    ``where`` names the checkpoint in errors. ``wrapper``: the entry to take if there is one of that
+    name; else averaged weights come before others. Raises ``ValueError`` when there are no tensors
+    in it, or other things between them.
     """
     while isinstance(checkpoint, Mapping):
-        inner = next((checkpoint[key] for key in _WRAPPERS if _is_mapping(checkpoint, key)), None)
+        known = (key for key in (wrapper, *_WRAPPERS) if _is_mapping(checkpoint, key))
+        inner = next((checkpoint[key] for key in known), None)
         if inner is None and len(checkpoint) == 1:
             (only,) = checkpoint.values()
             inner = only if isinstance(only, Mapping) else None

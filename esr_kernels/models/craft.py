@@ -37,7 +37,7 @@ class CRAFT(Upscaler):
 
     ``data_range``: what x is multiplied by and the output divided by. The weights were trained in
     [0, 1], so the default is 1. The challenge's own test fed them [0, 255], for which they are 6 dB
-    worse on natural pictures; ``data_range=255`` (the entry "craft-255") repeats that. ``width``:
+    worse on a natural picture; ``data_range=255`` (the entry "craft-255") repeats that. ``width``:
     channels of the trunk. The challenge's network is ``CRAFT()``: 753 344 parameters.
 
     Source: Li et al., "Feature Modulation Transformer: Cross-Refinement of Global Representation

@@ -80,15 +80,16 @@ def _state_of(source, weights) -> tuple[dict[str, Tensor], str]:
             "expected a name, the path of a checkpoint or a state dict, not "
             f"{type(chosen).__name__}"
         )
+    wrapper = ""
     if weights is None and _is_name(source):
-        chosen = find_default(source)
+        chosen, wrapper = find_default(source), OFFICIAL[source].wrapper
     elif isinstance(weights, str) and weights == OFFICIAL_WEIGHTS:
-        chosen = find_weights(source)
+        chosen, wrapper = find_weights(source), OFFICIAL[source].wrapper
     elif not Path(chosen).exists():
         raise FileNotFoundError(
             f"{str(chosen)!r} is neither a checkpoint file nor a known name ({', '.join(OFFICIAL)})"
         )
-    return read_checkpoint(chosen), str(chosen)
+    return read_checkpoint(chosen, wrapper), str(chosen)
 
 
 def _is_name(source) -> bool:

@@ -1,10 +1,13 @@
 """What every network has in common, and how one is described to the registry."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+
+from .reparam import merge_all
 
 Shapes = Mapping[str, torch.Size]
 
@@ -15,10 +18,12 @@ class Upscaler(nn.Module):
     ``name``: its name in the registry. ``in_channels``, ``out_channels``, ``scale``: whole numbers.
     ``data_range``: the range its weights were trained in; the module multiplies by it and divides
     again, so callers need not care. ``min_size``: least height and width of a picture, in pixels.
+    ``training_form``: whether some of its convolutions are built as the branches they train as.
     """
 
     name: str
     min_size: int = 1
+    training_form: bool = False
 
     def __init__(self, *, scale: int, in_channels: int, out_channels: int, data_range: float = 1.0):
         super().__init__()
@@ -27,12 +32,18 @@ class Upscaler(nn.Module):
         self.out_channels = out_channels
         self.data_range = data_range
 
+    def slim(self) -> "Upscaler":
+        """A copy with its training forms merged (in float64); where it has none, just a copy."""
+        slim = merge_all(copy.deepcopy(self))
+        slim.training_form = False
+        return slim
+
     def inference_form(self) -> "Upscaler":
         """The same function with everything merged that serves training only; ``self`` if nothing.
 
         Merges are computed in float64 and stored in the parameters' own dtype.
         """
-        return self
+        return self.slim() if self.training_form else self
 
 
 @dataclass(frozen=True)

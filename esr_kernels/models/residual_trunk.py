@@ -44,9 +44,7 @@ class ResidualTrunk(Upscaler):
         for name, part in parts.items():
             self.add_module(name, part)
         self.conv_2 = conv3x3(width, width, bias=bias)
-        self.add_module(
-            upsampler, pixel_shuffle_upsampler(width, out_channels, scale, bias=bias)
-        )
+        self.add_module(upsampler, pixel_shuffle_upsampler(width, out_channels, scale, bias=bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, Cin, H, W]`` in [0, 1] -> ``[N, Cout, scale*H, scale*W]``, not clamped.
@@ -63,11 +61,11 @@ class ResidualTrunk(Upscaler):
 
     def enter(self, x: Tensor) -> Tensor:
         """The picture as conv_1 takes it: ``x * data_range``."""
-        return x * self.data_range
+        return x if self.data_range == 1 else x * self.data_range
 
     def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
         """The output: ``enlarged / data_range``, for some networks with the help of x."""
-        return enlarged / self.data_range
+        return enlarged if self.data_range == 1 else enlarged / self.data_range
 
 
 def numbered(parts: Iterable[nn.Module]) -> dict[str, nn.Module]:
@@ -98,8 +96,8 @@ def detect_trunk(
 def detect_rlfb(shapes: Shapes) -> dict | None:
     """Sizes of a trunk of RLFBs whose c1_r is one convolution; None if it is none.
 
-    ``mid`` and ``esa_hidden`` beside those of ``detect_trunk``. Networks of different sense have
-    such blocks: each looks in ``block_keys`` for what sets its own apart.
+    ``mid`` and ``esa_hidden`` beside those of ``detect_trunk``. Several networks have such blocks:
+    each looks in ``block_keys`` for what sets its own apart.
     """
     found = detect_trunk(shapes, r"block_\d+\.c5\.weight")
     mid = vote(shapes, r"block_\d+\.c1_r\.weight", 0)

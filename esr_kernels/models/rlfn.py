@@ -54,7 +54,7 @@ def plain_block(width: int, mid: int, esa_hidden: int) -> RLFB:
 def detect_plain(shapes: Shapes) -> dict | None:
     """Sizes of a network of nothing but ``plain_block``, RLFN or LightRLFN; else None."""
     keys = block_keys(shapes)
-    relatives = {"bn1.weight", "c2_r.0.weight", "project_in.weight"}
+    relatives = {"bn1.weight", "c2_r.0.weight", "c4_r.weight", "project_in.weight"}
     return detect_rlfb(shapes) if "c1_r.bias" in keys and not relatives & keys else None
 
 

@@ -1,9 +1,7 @@
 """What IFADNet and LSANet share: blocks that attend only every second time, joined at the end."""
 
-import copy
 import re
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +17,7 @@ from .blocks import (
     register_mean,
 )
 from .network import Shapes, Upscaler
-from .reparam import RepBlock, merge_all, named
+from .reparam import RepBlock, named
 from .shapes import blocks, scale_and_channels, vote
 
 
@@ -59,16 +57,6 @@ class SpacedNetwork(Upscaler):
         for i in range(1, self.blocks + 1):
             features.append(getattr(self, f"B{i}")(features[-1]))
         return self.upsampler(self.fuse(torch.cat(features[1:], 1)) + first) + self.mean
-
-    def slim(self) -> Self:
-        """A merged copy of the training form (merged in float64); in slim form, just a copy."""
-        slim = merge_all(copy.deepcopy(self))
-        slim.training_form = False
-        return slim
-
-    def inference_form(self) -> Self:
-        """``self`` in slim form, else ``slim()``."""
-        return self.slim() if self.training_form else self
 
 
 class SpacedBlock(nn.Module):

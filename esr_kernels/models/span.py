@@ -1,6 +1,5 @@
 """SPAN, the swift parameter-free attention network: winner of the challenge (teams 38 and 39)."""
 
-import copy
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from .blocks import (
     register_mean,
 )
 from .network import Network, Shapes, Upscaler
-from .reparam import Conv3XC, merge_all, named
+from .reparam import Conv3XC, named
 from .shapes import scale_and_channels, size, vote
 
 BLOCKS = 6
@@ -87,16 +86,6 @@ class SPAN(Upscaler):
             features, hidden = getattr(self, f"block_{i}")(features)
         joined = torch.cat([first, self.conv_2(features), out_1, hidden], 1)
         return self.upsampler(self.conv_cat(joined))
-
-    def slim(self) -> "SPAN":
-        """A merged copy of the training form (merged in float64); in slim form, just a copy."""
-        slim = merge_all(copy.deepcopy(self))
-        slim.training_form = False
-        return slim
-
-    def inference_form(self) -> "SPAN":
-        """``self`` in slim form, else ``slim()``."""
-        return self.slim() if self.training_form else self
 
 
 def _merged(in_channels: int, out_channels: int) -> nn.Module:

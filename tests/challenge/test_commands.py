@@ -41,15 +41,12 @@ def test_from_pictures_to_a_ranking(tmp_path, network, pairs, monkeypatch, capsy
     assert [row.split()[0] for row in rows] == ["Repeat", "Wide"]
     assert (tmp_path / "results.txt").read_text().startswith("Model")
     # The same table twice: nothing is measured again.
-    assert (
-        run(capsys, "evaluate", "--model", *models, "--data", ".", "--repeat", 1, "--ssim") == out
-    )
+    assert run(capsys, *arguments) == out
 
-    out = run(
-        capsys, "leaderboard", "results.json", "--baseline", "Wide", "--save", "a.md", "a.svg"
-    )
-    assert out.splitlines()[1].split()[:2] == ["1", "Repeat"]
-    assert out.splitlines()[2].split()[:2] == ["-", "Wide"]
+    saved = "--save", "a.md", "a.svg"
+    lines = run(capsys, "leaderboard", "results.json", *saved).splitlines()
+    assert {line.split()[1] for line in lines[1:3]} == {"Repeat", "Wide"}
+    assert lines[3].split()[:3] == ["-", "RLFN", "(Baseline)"]
     assert (tmp_path / "a.md").read_text().startswith("| Rank") and (tmp_path / "a.svg").exists()
 
 
@@ -67,6 +64,9 @@ def test_options_arrive(tmp_path, network, pairs, capsys):
 def test_the_report(capsys):
     lines = run(capsys, "leaderboard", "--paper").splitlines()
     assert len(lines) == 36 and lines[1].split()[:2] == ["1", "XiaomiMM"]
+    lines = run(capsys, "leaderboard", "--paper", "--baseline", "XiaomiMM").splitlines()
+    assert len(lines) == 35 and lines[1].split()[:3] == ["1", "Cao", "Group"]
+    assert lines[-1].split()[:2] == ["-", "XiaomiMM"] and "7.39" in lines[-1]
 
 
 def test_refusals(tmp_path, network, pairs, capsys):

@@ -71,12 +71,12 @@ def test_broken_pictures(tmp_path, pairs):
     path = tmp_path / "LRx4/0802x4.png"
     whole = path.read_bytes()
     path.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="0802x4.png"):
+    with pytest.raises(ValueError, match=r"0802x4\.png"):
         find_pairs(tmp_path)
     # Cut off: the head is there, and only reading tells.
     path.write_bytes(whole[: len(whole) // 2])
     pair = find_pairs(tmp_path)[tmp_path.name][1]
-    with pytest.raises(ValueError, match="0802x4.png is broken or cut off"):
+    with pytest.raises(ValueError, match=r"0802x4\.png is broken or cut off"):
         read_pair(pair)
 
 

@@ -148,7 +148,7 @@ def test_a_broken_picture_keeps_what_was_finished(tmp_path, network, pairs):
     pairs(*VALID, n=2)
     path = tmp_path / VALID[0] / "0802.png"
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ValueError, match="0802.png is broken"):
+    with pytest.raises(ValueError, match=r"0802\.png is broken"):
         evaluate([f"{network}:Repeat"], tmp_path, output=tmp_path / "out")
     kept = json.loads((tmp_path / "out/results.json").read_text())["Repeat"]["pictures"]["valid"]
     assert [picture["name"] for picture in kept] == ["0801"]

@@ -24,6 +24,11 @@ def test_what_no_float_can_hold_is_infinite():
     assert scores.runtime == scores.main == math.inf and scores.params < 2
 
 
+def test_a_baseline_that_costs_nothing_is_refused():
+    with pytest.raises(ValueError, match="above 0"):
+        score(BASELINE, Costs(1.0, 0.0, 1.0))
+
+
 @pytest.mark.parametrize(
     ("psnr_dB", "qualified"),
     [

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from esr_kernels.models import RLFN, SPAN, load
+from esr_kernels.models.catalogue import OFFICIAL
 from esr_kernels.models.checkpoint import read_checkpoint, unwrap
 
 torch.manual_seed(0)
@@ -56,6 +57,12 @@ def test_averaged_weights_come_first_and_other_entries_do_not_matter():
     checkpoint = {"epoch": 7, "params": {"a": torch.zeros(1)}, "params_ema": STATE, "optimizer": {}}
     assert same(unwrap(checkpoint, "it"), STATE)
     assert same(unwrap({"state_dict": {"params": STATE, "iter": 3}}, "it"), STATE)
+
+
+def test_the_entry_that_is_asked_for_comes_first_of_all():
+    checkpoint = {"params_ema": {"a": torch.zeros(1)}, "params": STATE}
+    assert same(unwrap(checkpoint, "it", "params"), STATE)
+    assert same(unwrap(STATE, "it", "params"), STATE)
 
 
 def test_a_common_prefix_is_stripped_only_when_all_keys_have_it():
@@ -169,26 +176,26 @@ def test_integer_weights_are_refused():
 
 def test_another_networks_checkpoint_names_what_was_found_and_what_is_known():
     with pytest.raises(
-        ValueError, match=r"no network known here \(span, rlfn\).*2 tensors, a\.w, b"
+        ValueError, match=r"no network known here \(span, rlfn, .*2 tensors, a\.w, b"
     ):
         load({"a.w": torch.zeros(3, 3), "b": torch.zeros(3)})
     with pytest.raises(ValueError, match=r"holds the network 'rlfn', but 'span' was asked for"):
         load("span", weights=STATE)
 
 
-def test_light_rlfn_has_the_same_keys_and_is_not_taken_for_rlfn():
-    with pytest.raises(ValueError, match="no network known here"):
-        load(RLFN(36, mid=48).state_dict())
+def test_light_rlfn_has_the_same_keys_and_is_told_from_rlfn_by_its_widths():
+    assert load(RLFN(36, mid=48).state_dict()).name == "lightrlfn"
+    assert load(RLFN(36, mid=46).state_dict()).name == "rlfn"
 
 
 @pytest.mark.reference
-def test_official_files_of_other_networks_are_never_taken_for_ours(reference_dir):
-    ours = {"team00_rlfn.pth", "team38_span_ch28_slim.pth", "team39_spantiny_ch26_slim.pth"}
+def test_official_files_are_never_taken_for_another_network(reference_dir):
+    networks = {entry.filename: entry.network for entry in OFFICIAL.values()}
     files = sorted((reference_dir / "reference" / "weights").iterdir())
     assert len(files) >= 35
     for path in files:
-        if path.name in ours:
-            assert load(path).name in ("span", "rlfn")
+        if path.name in networks:
+            assert load(path).name == networks[path.name]
         else:
             with pytest.raises(ValueError, match=r"no network known here|is nearest to"):
                 load(path)

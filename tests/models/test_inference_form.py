@@ -7,7 +7,7 @@ from torch import nn
 
 from esr_kernels.models import find, load
 
-FOLDED = ("lkfn", "quicksrnet", "dirn")
+FOLDED = ("lkfn", "quicksrnet", "rlfn-b", "dirn")
 
 
 def used(name: str) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .launch import Launch, config, empty_like, precision, strides, vector
 from .packing import Weights, pack_conv, packed
-from .tile import convolve, element_offsets, epilogue, tile
+from .tile import convolve, element_offsets, epilogue, rounded, tile
 
 
 @triton.jit
@@ -43,7 +43,7 @@ def conv_kernel(
         u = tl.load(residual + offsets, mask=kept, other=0.0).to(tl.float32)
     acc = epilogue(acc, u, slope, ACT)
     offsets = element_offsets(n, y, x, columns, out_strides, OUT_VECTOR)
-    tl.store(out + offsets, acc.to(out.dtype.element_ty), mask=kept)
+    tl.store(out + offsets, rounded(acc, out.dtype.element_ty), mask=kept)
 
 
 def conv_launch(

@@ -17,7 +17,7 @@ from torch import Tensor
 from .conv3x3_act import conv_launch
 from .launch import Launch, config, empty_like, precision, strides, vector
 from .packing import Weights, pack_conv, packed, power_of_two
-from .tile import convolve, element_offsets, product, sigmoid, tile
+from .tile import convolve, element_offsets, product, rounded, sigmoid, tile
 
 POOL, POOL_STRIDE = 7, 3
 
@@ -38,7 +38,7 @@ def pool_kernel(
         value = tl.load(x + offsets, mask=kept, other=0.0).to(tl.float32)
         best = tl.maximum(best, value, propagate_nan=tl.PropagateNan.ALL)
     offsets = element_offsets(n, row, column, channel, out_strides, OUT_VECTOR)
-    tl.store(out + offsets, best.to(out.dtype.element_ty), mask=kept)
+    tl.store(out + offsets, rounded(best, out.dtype.element_ty), mask=kept)
 
 
 @triton.jit
@@ -99,13 +99,13 @@ def gate_kernel(
     columns = program % BLOCKS * BLOCK_N + tl.arange(0, BLOCK_N)
     weights = tl.load(outer + feature[:, None] * COLUMNS + columns[None, :])
     gate = tl.zeros((BLOCK_H * BLOCK_W, BLOCK_N), tl.float32)
-    gate = product(z.to(x.dtype.element_ty), weights, gate, PRECISION)
+    gate = product(rounded(z, x.dtype.element_ty), weights, gate, PRECISION)
     gate = sigmoid(gate + tl.load(outer_bias + columns)[None, :])
     kept = seen[:, None] & (columns < CHANNELS)[None, :]
     offsets = element_offsets(n, row, column, columns, x_strides, VECTOR)
     gate *= tl.load(x + offsets, mask=kept, other=0.0).to(tl.float32)
     offsets = element_offsets(n, row, column, columns, out_strides, OUT_VECTOR)
-    tl.store(out + offsets, gate.to(out.dtype.element_ty), mask=kept)
+    tl.store(out + offsets, rounded(gate, out.dtype.element_ty), mask=kept)
 
 
 @dataclass(frozen=True)

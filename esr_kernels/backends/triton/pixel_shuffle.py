@@ -12,7 +12,7 @@ from torch import Tensor
 from .conv3x3_act import conv3x3_act
 from .launch import Launch, config, empty_like, precision, strides, vector
 from .packing import Weights, pack_conv, packed
-from .tile import channel_offsets, convolve, pixel_offsets, steps, tile
+from .tile import channel_offsets, convolve, pixel_offsets, rounded, steps, tile
 
 MAX_FACTOR = 32  # beyond it a row of one pixel fills more than a block of columns
 
@@ -53,7 +53,7 @@ def shuffle_kernel(
     planes = tl.multiple_of(planes, [OUT_VECTOR])
     offsets = planes[:, None, None] + pixels[None, :, None] + steps(0, right, out_strides)
     kept = seen[:, :, None] & (right < FACTOR)[None, None, :]
-    tl.store(out + offsets, acc.to(out.dtype.element_ty), mask=kept)
+    tl.store(out + offsets, rounded(acc, out.dtype.element_ty), mask=kept)
 
 
 def pixel_shuffle(x, weight, bias, upscale_factor, skip, like: Tensor | None = None) -> Tensor:

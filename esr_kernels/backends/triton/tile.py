@@ -8,7 +8,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-# Triton's interpreter multiplies the bits of bfloat16 as if they were integers.
+# Triton's interpreter takes the bits of bfloat16 for integers when it multiplies, and cuts them off
+# instead of rounding.
 INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
 
 
@@ -18,6 +19,15 @@ def product(left, right, acc, PRECISION: tl.constexpr):
     if INTERPRETED:
         left, right = left.to(tl.float32), right.to(tl.float32)
     return tl.dot(left, right, acc, input_precision=PRECISION)
+
+
+@triton.jit
+def rounded(y, DTYPE: tl.constexpr):
+    """The float32 ``y`` as the nearest number of ``DTYPE``."""
+    if INTERPRETED and DTYPE.is_bf16():
+        bits = y.to(tl.int32, bitcast=True)
+        y = (bits + 0x7FFF + ((bits >> 16) & 1)).to(tl.float32, bitcast=True)
+    return y.to(DTYPE)
 
 
 @triton.jit

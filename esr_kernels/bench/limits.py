@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -79,6 +79,20 @@ def limits_ms(work: Work, machine: Machine) -> dict[str, float]:
     direct = 2 * (work.winograd_macs + work.other_macs) / machine.flops
     winograd = 2 * (work.winograd_macs / WINOGRAD_SAVING + work.other_macs) / machine.flops
     return {"direct": 1e3 * max(direct, memory), "winograd": 1e3 * max(winograd, memory)}
+
+
+def with_limits(
+    cases: Iterable[tuple[dict, Work]], machines: Mapping[int, Machine], stamp: dict
+) -> dict:
+    """A whole result: the stamp with what was measured by threads, and the cases with limits."""
+    measured = {
+        str(threads): {"gflops": m.flops / 1e9, "gbytes_s": m.bandwidth / 1e9}
+        for threads, m in machines.items()
+    }
+    limited = [
+        case | {"limits_ms": limits_ms(work, machines[case["threads"]])} for case, work in cases
+    ]
+    return {"machine": stamp | {"measured": measured}, "cases": limited}
 
 
 def measure(before: Machine | None = None) -> Machine:

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from tests.tolerance import assert_as_good_as_torch
-
 from .problem import Problem
+from .tolerance import assert_as_good_as_torch
 
 OURS = "ours"
 #: Thread pools keep spinning for a while after a call; a waiting pool would steal the next
@@ -119,6 +118,21 @@ def rivals_round(rivals: Mapping[str, Contestant], times_s: dict[str, list[float
         time.sleep(PAUSE_S)
 
     return run
+
+
+def record(
+    group: str, problem: Problem, threads: int, field: Field, times_s: dict[str, list[float]]
+) -> dict:
+    """What is kept of a case; ``times_s``: seconds of every contestant in every round."""
+    return {
+        "group": group,
+        "case": problem.name,
+        "threads": threads,
+        "weights": problem.weights,
+        "rounds": len(times_s[OURS]),
+        "ms": {name: median_ms(times) for name, times in times_s.items()},
+        "left_out": field.left_out,
+    }
 
 
 def median_ms(times_s: list[float]) -> float:

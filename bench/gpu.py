@@ -1,0 +1,218 @@
+"""Contests on a GPU: CUDA events around each call, caches cold, everybody in turns.
+
+Before each call a buffer larger than any L2 is overwritten. That empties the cache, and while it
+lasts the host runs ahead, so that what is timed is the device. A CUDA graph takes the host out
+altogether. The limit is the larger of multiply-adds / matrix rate and bytes / bandwidth, both
+measured by torch in the same run: a float16 product of 8192 x 8192 and a copy of 1 GiB.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+import esr_kernels
+from esr_kernels.bench.problem import Problem
+from esr_kernels.bench.stamp import machine_stamp
+from tests.tolerance import assert_as_good_as_torch
+
+OURS = "ours fp16"
+ROUNDS = 30
+_FLUSH_BYTES = 2**28
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to compute a problem: ``make(module, inputs)`` gives the call, in this dtype."""
+
+    dtype: torch.dtype
+    make: Callable[[torch.nn.Module, tuple[Tensor, ...]], Call]
+    ours: bool = False
+    tf32: bool = False
+
+    def prepare(self, problem: Problem) -> Call:
+        """The call, which sets what TF32 is allowed and runs without gradients."""
+        module = problem.ours() if self.ours else copy.deepcopy(problem.module)
+        call = self.make(module.to("cuda", self.dtype), inputs_of(problem, self.dtype))
+
+        def run() -> object:
+            torch.backends.cudnn.allow_tf32 = self.tf32
+            return call()
+
+        return run
+
+
+def inputs_of(problem: Problem, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    return tuple(x.to("cuda", dtype) for x in problem.inputs)
+
+
+def as_it_is(module, inputs) -> Call:
+    return lambda: module(*inputs)
+
+
+def channels_last(module, inputs) -> Call:
+    format_ = torch.channels_last
+    return as_it_is(module.to(memory_format=format_), [x.to(memory_format=format_) for x in inputs])
+
+
+def compiled(module, inputs, mode: str = "default") -> Call:
+    torch._dynamo.reset()
+    return channels_last(torch.compile(module, mode=mode, dynamic=False), inputs)
+
+
+def graphed(module, inputs) -> Call:
+    """One CUDA graph of the whole call; the result lies where the graph writes it."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):  # compiles and packs, which no graph may hold
+        module(*inputs)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = module(*inputs)
+
+    def replay() -> object:
+        graph.replay()
+        return result
+
+    return replay
+
+
+HALF, FULL = torch.float16, torch.float32
+WAYS = {
+    OURS: Way(HALF, as_it_is, ours=True),
+    "ours fp16, CUDA graph": Way(HALF, graphed, ours=True),
+    "ours TF32": Way(FULL, as_it_is, ours=True, tf32=True),
+    "ours fp32": Way(FULL, as_it_is, ours=True),
+    "eager fp16": Way(HALF, channels_last),
+    "eager TF32": Way(FULL, as_it_is, tf32=True),
+    "eager fp32": Way(FULL, as_it_is),
+    "torch.compile fp16": Way(HALF, compiled),
+    "max-autotune fp16": Way(HALF, partial(compiled, mode="max-autotune")),
+}
+
+
+@torch.no_grad()
+def contest(group: str, problem: Problem) -> dict:
+    """Checks all ways and times them in turns: a case as it is kept.
+
+    Raises:
+        AssertionError: a result of ours is not as good as torch's.
+    """
+    calls, left_out = {}, {}
+    for name, way in WAYS.items():
+        try:
+            call = way.prepare(problem)
+            _check(call(), way, problem)
+        except Exception as error:  # rivals raise what they like
+            if way.ours:
+                raise
+            left_out[name] = f"{type(error).__name__}: {str(error)[:120]}"
+            continue
+        calls[name] = call
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(ROUNDS):
+        names = list(calls)
+        at = turn % len(names)
+        for name in names[at:] + names[:at]:
+            times_ms[name].append(_time_ms(calls[name]))
+    return {
+        "group": group,
+        "case": problem.name,
+        "weights": problem.weights,
+        "rounds": ROUNDS,
+        "ms": {name: _spread(times) for name, times in times_ms.items()},
+        "left_out": left_out,
+        "limit_ms": _limit_ms(problem),
+    }
+
+
+def _check(result: object, way: Way, problem: Problem) -> None:
+    """The tolerance rule; TF32 has as many digits as float16."""
+    dtype = HALF if way.tf32 else way.dtype
+    plain = _results(problem, dtype)
+    triples = zip(*map(tree_leaves, (result, plain, _results(problem, torch.float64))), strict=True)
+    for ours, torchs, exact in triples:
+        assert_as_good_as_torch(ours, torchs.to(ours.dtype), exact)
+
+
+def _results(problem: Problem, dtype: torch.dtype) -> object:
+    torch.backends.cudnn.allow_tf32 = False
+    module = copy.deepcopy(problem.module).to("cuda", dtype)
+    return tree_map(torch.clone, module(*inputs_of(problem, dtype)))
+
+
+def _time_ms(call: Call) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    _flush_buffer().zero_()
+    start.record()
+    call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end)
+
+
+@cache
+def _flush_buffer() -> Tensor:
+    return torch.empty(_FLUSH_BYTES, dtype=torch.uint8, device="cuda")
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    low, median, high = torch.tensor(times).quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
+    return {"p10": low, "median": median, "p90": high}
+
+
+def _limit_ms(problem: Problem) -> float:
+    """For float16: half the bytes of float32."""
+    device, work = measure(), problem.work
+    macs = work.winograd_macs + work.other_macs
+    compute_s = 2 * macs / (1e12 * device["tflops_fp16"])
+    return 1e3 * max(compute_s, work.bytes / 2 / (1e9 * device["gbytes_s"]))
+
+
+@cache
+def measure() -> dict[str, float]:
+    """The best matrix rate and copy bandwidth (both directions counted) of some tries."""
+    a, b = (torch.randn(8192, 8192, dtype=HALF, device="cuda") for _ in range(2))
+    source = torch.empty(2**30, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    mm_ms = min(_time_ms(lambda: a @ b) for _ in range(10))
+    copy_ms = min(_time_ms(lambda: target.copy_(source)) for _ in range(10))
+    return {
+        "tflops_fp16": 2 * 8192**3 / mm_ms / 1e9,
+        "gbytes_s": 2 * source.nbytes / copy_ms / 1e6,
+    }
+
+
+def stamp() -> dict[str, object]:
+    """The machine, with its GPU, its measured rates and how far our kernels were tested before."""
+    kernels = {name: detail for name, _, detail in esr_kernels.info().backends}
+    return machine_stamp() | {
+        "gpu": torch.cuda.get_device_name(),
+        "cuda": torch.version.cuda,
+        "kernels": kernels,
+        "dtype": "float16",
+        "measured": measure(),
+    }
+
+
+def table(cases: list[dict]) -> str:
+    """Medians in ms, a line per case and way, with ratios to ours and the share of the limit."""
+    lines = []
+    for case in cases:
+        ours = case["ms"][OURS]["median"]
+        share = case["limit_ms"] / ours
+        lines.append(f"{case['case']} ({case['weights']}): {share:.0%} of the limit")
+        for name, ms in case["ms"].items():
+            spread = f"{ms['p10']:.3f} to {ms['p90']:.3f}"
+            ratio = ms["median"] / ours
+            lines.append(f"  {name:24} {ms['median']:8.3f} ms  {ratio:6.2f}x  ({spread})")
+        lines += [f"  {name:24} left out: {why}" for name, why in case["left_out"].items()]
+    return "\n".join(lines)

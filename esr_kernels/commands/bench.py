@@ -1,0 +1,44 @@
+"""``esr-kernels bench``: one network beside plain torch, compilers and other runtimes, on a CPU."""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add(commands) -> None:
+    """Add the sub-command to ``commands``."""
+    command = commands.add_parser(
+        "bench", help="one network beside plain torch, torch.compile and what else is installed"
+    )
+    option = command.add_argument
+    option("--model", default="span", help="as for evaluate; span")
+    option("--size", nargs="+", type=_size, default=[(256, 256)], metavar="HxW", help="256x256")
+    option("--threads", nargs="+", type=int, default=(), help="numbers to try; torch's own")
+    option("--seconds", type=float, default=10.0, help="for each size and number of threads; 10")
+    option("--save", type=Path, metavar="FILE", help="as JSON, for bench/report.py --keep FILE")
+    command.set_defaults(run=_run)
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    if height.isdecimal() and width.isdecimal() and int(height) and int(width):
+        return int(height), int(width)
+    raise argparse.ArgumentTypeError(f"{text!r} is no height and width, as 256x256")
+
+
+def _run(arguments) -> int:
+    from ..bench.duel import duel
+    from ..bench.tables import terminal_tables
+    from ..challenge.files import write_whole
+
+    result = duel(
+        arguments.model,
+        arguments.size,
+        threads=arguments.threads,
+        time_s=arguments.seconds,
+        progress=True,
+    )
+    if arguments.save:
+        write_whole(arguments.save, (json.dumps(result, indent=1) + "\n").encode())
+    print(terminal_tables(result))
+    return 0

@@ -1,0 +1,58 @@
+"""The Triton kernels in Triton's interpreter, which needs no GPU.
+
+In processes of their own: whether kernels are interpreted is settled when triton is imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("triton") is None,
+        reason="triton is not installed: pip install -e '.[test]'",
+    ),
+]
+#: Of the tests that hold every backend to the reference, those that are quick enough here.
+OF_EVERY_BACKEND = (
+    "layouts or nan or far or saturated or no_bias or slope or list or out or strided"
+)
+
+
+def interpret(*arguments: str) -> int:
+    """Runs pytest in the interpreter; how many tests passed, all of them."""
+    environment = os.environ | {
+        "TRITON_INTERPRET": "1",
+        "ESR_KERNELS_BACKEND": "triton",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(
+        command, cwd=TESTS.parent, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return int(re.search(r"(\d+) passed", done.stdout)[1])
+
+
+@pytest.mark.parametrize("op", ["conv", "esa", "shuffle", "spab"])
+def test_ops(op):
+    assert interpret("tests/backends/test_triton_ops.py", "-k", op) > 10
+
+
+def test_networks():
+    chosen = "SPAN and float16 or RLFN and float32"
+    assert interpret("tests/backends/test_triton_networks.py", "-k", chosen) == 4
+
+
+@pytest.mark.parametrize("op", ["conv3x3_act", "esa", "pixel_shuffle", "spab"])
+def test_ops_like_every_backend(op):
+    assert interpret(f"tests/ops/test_{op}.py", "-k", OF_EVERY_BACKEND) > 10

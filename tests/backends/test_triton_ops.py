@@ -1,0 +1,135 @@
+"""The ops on the Triton backend: in layouts, dtypes and sizes that kernels get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+
+import pytest
+import test_conv3x3_act
+import test_esa
+import test_pixel_shuffle
+import test_spab
+import torch
+from operands import (
+    DTYPES,
+    amid_nan,
+    assert_matches,
+    assert_same_format,
+    channel_slice,
+    channels_last,
+    contiguous,
+    exact,
+)
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+from triton_device import DEVICE, INTERPRETED, NEEDS_DEVICE, NEEDS_GPU, on_device, triton_only
+
+pytestmark = NEEDS_DEVICE
+OPS = torch.ops.esr_kernels
+REFERENCES = {
+    "conv3x3_act": test_conv3x3_act.reference,
+    "esa": test_esa.reference,
+    "pixel_shuffle": test_pixel_shuffle.reference,
+    "spab": test_spab.reference,
+}
+
+
+@pytest.fixture(autouse=True)
+def _triton_only(monkeypatch):
+    triton_only(monkeypatch)
+
+
+def conv(size, channels=(28, 28), act="silu", k=3, dtype=torch.float32):
+    return test_conv3x3_act.arguments(2, *channels, *size, act, k, dtype, residual=True)
+
+
+def _cases() -> Iterator[tuple[str, str, Callable]]:
+    """Name, op, and a function that makes its schema arguments in a dtype."""
+    for size in [(1, 1), (1, 7), (31, 33)]:
+        yield f"conv {size}", "conv3x3_act", partial(conv, size)
+    for pair in [(3, 26), (26, 28), (28, 46), (46, 48), (48, 52), (52, 112), (112, 3)]:
+        yield f"conv {pair}", "conv3x3_act", partial(conv, (9, 35), pair, "lrelu")
+    for act, k in product(test_conv3x3_act.ACTIVATIONS, (1, 3)):
+        yield f"conv {k}x{k} {act}", "conv3x3_act", partial(conv, (17, 21), (13, 11), act, k)
+    for c, size in [(3, (15, 64)), (28, (31, 33)), (46, (21, 67)), (52, (17, 20))]:
+        yield f"esa {c} {size}", "esa", partial(test_esa.arguments, 2, c, *size)
+    for c, r in [(28, 4), (46, 3), (3, 2), (52, 8), (6, 40)]:
+        arguments = partial(test_pixel_shuffle.arguments, 2, c, 31, 33, r)
+        yield f"shuffle {c} x{r}", "pixel_shuffle", arguments
+    for c in (26, 28, 48):
+        yield f"spab {c}", "spab", partial(test_spab.arguments, 2, c, 31, 33)
+
+
+CASES = {name: (op, build) for name, op, build in _cases()}
+
+
+LAYOUTS = [contiguous, channels_last, amid_nan, channel_slice]
+#: The interpreter is slow: there every layout and every dtype comes once.
+KINDS = (
+    [*zip(LAYOUTS, [*DTYPES, torch.float16], strict=True)]
+    if INTERPRETED
+    else [*product(LAYOUTS, DTYPES)]
+)
+
+
+@pytest.mark.parametrize(("layout", "dtype"), KINDS, ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_ops(case, layout, dtype):
+    op, build = CASES[case]
+    first, *rest = on_device(build(dtype=dtype))
+    first = tree_map(layout, first)
+    args = first, *rest
+    ours = getattr(OPS, op)(*args)
+    assert_matches(ours, REFERENCES[op], args)
+    assert_same_format(tree_leaves(first)[0], *tree_leaves(ours))
+
+
+@NEEDS_GPU
+@pytest.mark.parametrize("case", ["conv (46, 48)", "esa 46 (21, 67)", "shuffle 28 x4", "spab 28"])
+def test_tf32_is_as_exact_as_float16(case, monkeypatch, tolerance):
+    """Both have 10 bits after the point."""
+    op, build = CASES[case]
+    args = on_device(build(dtype=torch.float32))
+    half = tree_map(lambda leaf: leaf.half() if isinstance(leaf, Tensor) else leaf, args)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    results = getattr(OPS, op)(*args), REFERENCES[op](*half), REFERENCES[op](*exact(args))
+    for ours, plain, exactly in zip(*map(tree_leaves, results), strict=True):
+        tolerance(ours, plain.float(), exactly)
+
+
+def test_out_writes_a_channel_slice():
+    args = on_device(conv((9, 35), (28, 20), dtype=torch.float16))
+    wide = channels_last(torch.full((2, 64, 9, 35), 7.0, dtype=torch.float16, device=DEVICE))
+    OPS.conv3x3_act.out(*args, out=wide[:, 8:28])
+    assert_matches(wide[:, 8:28], REFERENCES["conv3x3_act"], args)
+    assert (wide[:, :8] == 7).all() and (wide[:, 28:] == 7).all(), "neighbours were overwritten"
+
+
+@pytest.mark.parametrize("case", ["conv (3, 26)", "esa 3 (15, 64)", "shuffle 3 x2", "spab 26"])
+def test_opcheck(case):
+    op, build = CASES[case]
+    torch.library.opcheck(getattr(OPS, op).default, tuple(on_device(build(dtype=torch.float32))))
+
+
+@NEEDS_GPU
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [contiguous, channels_last])
+def test_more_than_two_to_the_31_elements(layout):
+    if torch.cuda.mem_get_info()[0] < 24 * 2**30:
+        pytest.skip("needs 24 GiB of free GPU memory")
+    side = 8800
+    x = layout(torch.zeros(1, 28, side, side, dtype=torch.float16, device=DEVICE))
+    (corner,), *rest = on_device(conv((40, 40), dtype=torch.float16))
+    corner, rest[-1] = corner[:1], None
+    x[:, :, -40:, -40:] = corner
+    ours = OPS.conv3x3_act([x], *rest)[:, :, -40:, -40:]
+    assert_matches(ours, REFERENCES["conv3x3_act"], ([corner], *rest))
+
+
+def test_changed_weights_are_packed_again():
+    args = on_device(conv((9, 35)))
+    OPS.conv3x3_act(*args)
+    args[1].mul_(2)
+    assert_matches(OPS.conv3x3_act(*args), REFERENCES["conv3x3_act"], args)
