@@ -22,6 +22,10 @@ from . import cpu, triton
 _BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "triton": triton}
 REFERENCE = "reference"
 
+#: Op -> its plain-torch formula, entered by the ops as they are defined: a backend that claims an op
+#: leaves to it the shapes on which torch is faster.
+references: dict[str, Callable] = {}
+
 
 @dataclass(frozen=True)
 class Choice:

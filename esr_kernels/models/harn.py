@@ -25,7 +25,6 @@ from .reparam import named
 from .shapes import blocks, scale_and_channels, vote
 
 
-
 class HARN(Upscaler):
     """Hierarchical Attention Residual Network.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from torch.utils.flop_counter import register_flop_formula
 
-from esr_kernels.backends import choose
+from esr_kernels.backends import choose, references
 
 from . import _memory
 
@@ -68,6 +68,7 @@ def define(
         check(*args)
         return in_torch(*args)
 
+    references[name] = in_torch
     _LIBRARY.define(schema, tags=_TAGS)
     _LIBRARY.impl(name, run, "CompositeExplicitAutograd")
     torch.library.register_fake(f"{NAMESPACE}::{name}", shapes_only, lib=_LIBRARY)

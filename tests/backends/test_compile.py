@@ -275,3 +275,20 @@ def test_esa_on_small_pictures(tolerance):
         for either in (plain, model):
             with pytest.raises((RuntimeError, ValueError)):
                 either(image(1, 3, *size))
+
+
+def test_a_1x1_alone_is_left_to_torch(tolerance):
+    """Between torch's nodes a program is worth its layout only with a 3x3 in it."""
+
+    def alone(m, x):
+        return m.c[1](torch.tanh(F.gelu(m.c[0](x))))
+
+    def beside_a_3x3(m, x):
+        return m.c[1](F.gelu(m.c[0](x)))
+
+    sizes = (3, 20, 1), (20, 8, 1)
+    assert check(Network(alone, *sizes), tolerance, *PICTURES) == {"reference"}
+    assert check(Network(beside_a_3x3, *sizes), tolerance, *PICTURES) == {"reference"}
+    sizes = (3, 20, 1), (20, 8, 3)
+    assert check(Network(alone, *sizes), tolerance, *PICTURES) == {"reference", "cpu"}
+    assert check(Network(beside_a_3x3, *sizes), tolerance, *PICTURES) == {"cpu"}

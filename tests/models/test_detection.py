@@ -30,7 +30,7 @@ def some(keys) -> list[str]:
 @pytest.mark.reference
 class TestOfficialFile:
     def test_it_is_told_from_keys_and_shapes(self, case):
-        entry, network, state = case
+        _, network, state = case
         found, hyperparameters = identify(state, "it")
         assert found is network
         expected = network.expected(hyperparameters)

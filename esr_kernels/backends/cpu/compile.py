@@ -25,7 +25,7 @@ _SHIFTS = {operator.add: 1, torch.add: 1, operator.sub: -1, torch.sub: -1}
 def compile_graph(graph: GraphModule, dtype: torch.dtype) -> tuple[Callable, dict[str, str]]:
     """See :func:`esr_kernels.backends.bind`."""
     constants = {n: _attribute(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"}
-    taken = _taken(graph.graph, constants)
+    taken = _worthwhile(_taken(graph.graph, constants), constants)
     levels = _levels(graph.graph, taken)
     modules: dict[str, Any] = dict(graph.named_modules())
     modules.update((n.target, constants[n]) for n in constants)
@@ -49,7 +49,7 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype) -> tuple[Callable, dic
             whole.erase_node(node)
     # An op outside the regions is dispatched by itself, to this backend too.
     where = {
-        n.name: "cpu" if n in taken or _op(n) else "reference"
+        n.name: "cpu" if n in taken or _has_window(n, constants) else "reference"
         for n in graph.graph.nodes
         if n.op == "call_function"
     }
@@ -94,6 +94,31 @@ def _taken(graph: Graph, constants: dict[Node, Tensor]) -> set[Node]:
         if fits and not any(n in taken and (not op or _op(n) == "pixel_shuffle") for n in reads):
             taken.add(node)
     return taken
+
+
+def _worthwhile(taken: set[Node], constants: dict[Node, Tensor]) -> set[Node]:
+    """Without the groups of connected nodes that are nothing but 1x1 convolutions and shifts: what
+    they gain is less than it takes to lay their pictures out and back."""
+    kept: set[Node] = set()
+    rest = set(taken)
+    while rest:
+        group, edge = set(), [rest.pop()]
+        while edge:
+            node = edge.pop()
+            group.add(node)
+            near = {n for n in (*node.all_input_nodes, *node.users) if n in rest}
+            rest -= near
+            edge.extend(near)
+        if any(_has_window(node, constants) for node in group):
+            kept |= group
+    return kept
+
+
+def _has_window(node: Node, constants: dict[Node, Tensor]) -> bool:
+    """Whether it is an op that reads more than one pixel for each of its own."""
+    op = _op(node)
+    weight = constants.get(node.args[1]) if op == "conv3x3_act" else None
+    return op is not None and (weight is None or weight.shape[-1] > 1)
 
 
 def _first(node: Node) -> Node:

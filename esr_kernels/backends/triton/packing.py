@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import ref
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
+
+from ..kept import Kept
 
 LEAST_SIDE = 16  # of a product on tensor cores
 MAX_COLUMNS = 64  # output channels of one program
 
-# First weight -> (what was packed, its state and weights). Packing takes longer than a small
-# picture; a training loop changes weights at every step and then pays for packing.
-_packed = WeakTensorKeyDictionary()
+_packed = Kept()
 
 
-@torch.no_grad()
-def packed(weights: Sequence[Tensor | None], constants: tuple, pack: Callable[[], Any]) -> Any:
+def packed(weights: Sequence[Tensor | None], constants: Hashable, pack: Callable[[], Any]) -> Any:
     """``pack()``, or what it gave for the same weights and constants before."""
-    present = [w for w in weights if w is not None]
-    if any(w.is_inference() for w in present):  # their changes are not counted
-        return pack()
-    state = (constants, [(w._version, w.data_ptr(), w.dtype, w.device) for w in present])
-    known = _packed.get(present[0])
-    if (
-        known
-        and known[0] == state
-        and all(r() is w for r, w in zip(known[1], present, strict=True))
-    ):
-        return known[2]
-    result = pack()
-    if present[0].is_cuda:  # the next call may come on another stream
-        torch.cuda.current_stream(present[0].device).synchronize()
-    _packed[present[0]] = (state, [ref(w) for w in present], result)
-    return result
+
+    def finished() -> Any:
+        with torch.no_grad():
+            result = pack()
+        if weights[0].is_cuda:  # the next call may come on another stream
+            torch.cuda.current_stream(weights[0].device).synchronize()
+        return result
+
+    return _packed.get(weights, constants, finished)
 
 
 @dataclass(frozen=True)

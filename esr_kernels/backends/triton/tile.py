@@ -68,6 +68,38 @@ def element_offsets(n, y, x, channel, strides, VECTOR: tl.constexpr):
 
 
 @triton.jit
+def load_tap(
+    source, strides, origin, y, x, height, width, tap, channel,
+    CHANNELS: tl.constexpr, KERNEL: tl.constexpr, VECTOR: tl.constexpr,
+):  # fmt: skip
+    """``[pixels, channels]`` of one tap; zero outside of the source and beyond its channels."""
+    pixels = origin + steps(tap // KERNEL, tap % KERNEL, strides)
+    pixels = tl.multiple_of(pixels, [VECTOR])
+    offsets = pixels[:, None] + channel_offsets(channel, strides)[None, :]
+    y += tap // KERNEL
+    x += tap % KERNEL
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    mask = inside[:, None] & (channel < CHANNELS)[None, :]
+    return tl.load(source + offsets, mask=mask, other=0.0)
+
+
+@triton.jit
+def load_taps(
+    source, strides, origin, y, x, height, width, row,
+    CHANNELS: tl.constexpr, KERNEL: tl.constexpr,
+):  # fmt: skip
+    """``[pixels, rows]``, where a row is a channel of a tap; zero as in :func:`load_tap`."""
+    tap = row // CHANNELS
+    shift = steps(tap // KERNEL, tap % KERNEL, strides)
+    shift += channel_offsets(row % CHANNELS, strides)
+    y = y[:, None] + (tap // KERNEL)[None, :]
+    x = x[:, None] + (tap % KERNEL)[None, :]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    mask = inside & (tap < KERNEL * KERNEL)[None, :]
+    return tl.load(source + origin[:, None] + shift[None, :], mask=mask, other=0.0)
+
+
+@triton.jit
 def convolve(
     acc, source, strides, weights, n, y, x, height, width, columns,
     CHANNELS: tl.constexpr, KERNEL: tl.constexpr, FEW: tl.constexpr, BLOCK_K: tl.constexpr,
@@ -75,39 +107,27 @@ def convolve(
 ):  # fmt: skip
     """``acc`` plus the convolution whose first tap is at row ``y``, column ``x`` of each pixel.
 
-    ``weights``: as :func:`.packing.conv_matrix` lays them out, from this source's on. Outside of
-    ``height`` x ``width`` the source is zero.
+    ``weights``: as :class:`.packing.Weights` lays them out, from this source's on. The source is
+    ``height`` x ``width`` and zero outside.
     """
     TAPS: tl.constexpr = KERNEL * KERNEL
-    k = tl.arange(0, BLOCK_K)
-    weights += k[:, None] * COLUMNS + columns[None, :]
-    origin = pixel_offsets(n, y, x, strides, VECTOR)
     STEPS: tl.constexpr = (
         tl.cdiv(TAPS * CHANNELS, BLOCK_K) if FEW else TAPS * tl.cdiv(CHANNELS, BLOCK_K)
     )
+    k = tl.arange(0, BLOCK_K)
+    weights += k[:, None] * COLUMNS + columns[None, :]
+    origin = pixel_offsets(n, y, x, strides, VECTOR)
     for step in range(STEPS):
         if FEW:
-            row = step * BLOCK_K + k
-            tap = row // CHANNELS
-            channel = row % CHANNELS
-            yy = y[:, None] + (tap // KERNEL)[None, :]
-            xx = x[:, None] + (tap % KERNEL)[None, :]
-            shift = steps(tap // KERNEL, tap % KERNEL, strides)
-            offsets = origin[:, None] + (shift + channel_offsets(channel, strides))[None, :]
-            inside = (yy >= 0) & (yy < height) & (xx >= 0) & (xx < width) & (tap < TAPS)[None, :]
+            left = load_taps(
+                source, strides, origin, y, x, height, width, step * BLOCK_K + k, CHANNELS, KERNEL
+            )
         else:
-            tap = step % TAPS
-            channel = step // TAPS * BLOCK_K + k
-            yy = y + tap // KERNEL
-            xx = x + tap % KERNEL
-            shifted = origin + steps(tap // KERNEL, tap % KERNEL, strides)
-            pixels = tl.multiple_of(shifted, [VECTOR])
-            offsets = pixels[:, None] + channel_offsets(channel, strides)[None, :]
-            inside = (yy >= 0) & (yy < height) & (xx >= 0) & (xx < width)
-            inside = inside[:, None] & (channel < CHANNELS)[None, :]
-        left = tl.load(source + offsets, mask=inside, other=0.0)
-        right = tl.load(weights + step * BLOCK_K * COLUMNS)
-        acc = product(left, right, acc, PRECISION)
+            left = load_tap(
+                source, strides, origin, y, x, height, width,
+                step % TAPS, step // TAPS * BLOCK_K + k, CHANNELS, KERNEL, VECTOR,
+            )  # fmt: skip
+        acc = product(left, tl.load(weights + step * BLOCK_K * COLUMNS), acc, PRECISION)
     return acc
 
 

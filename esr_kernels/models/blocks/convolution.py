@@ -46,8 +46,8 @@ def depthwise(
 def same_padding(convolution: nn.Conv2d) -> nn.Conv2d:
     """``convolution``, whose padding keeps H and W, with that padding under the name "same".
 
-    It computes what it did. But some official networks use the name, and fvcore, whose FLOPs are
-    the official ones, passes over such convolutions.
+    It computes what it did. But fvcore, whose FLOPs are the official ones, passes over padding by
+    that name, and some networks' official counts lack what their convolutions so padded cost.
     """
     convolution.padding = "same"
     return convolution

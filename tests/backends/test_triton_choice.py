@@ -1,0 +1,86 @@
+"""When the Triton backend computes, and what it says when it does not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from esr_kernels.backends import triton
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Makes torch report a GPU of some compute capability, or none."""
+
+    def report(*capability: int) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(capability))
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+        triton._unfit.cache_clear()
+
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(triton, "_INSTALLED", True)
+    yield report
+    triton._unfit.cache_clear()
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)], ids=str)
+def test_takes_its_ops_on_a_gpu(gpu, op, dtype, capability):
+    gpu(*capability)
+    assert triton.refusal(op, CUDA, dtype) is None
+
+
+@pytest.mark.parametrize(
+    ("op", "device", "dtype", "capability", "words"),
+    [
+        ("spab", CPU, torch.float32, (9, 0), "the tensor is on cpu"),
+        ("spab", torch.device("meta"), torch.float32, (9, 0), "the tensor is on meta"),
+        ("spab", CUDA, torch.float64, (9, 0), "float64 is left to torch"),
+        ("no_such_op", CUDA, torch.float32, (9, 0), "has no kernel for no_such_op"),
+        ("spab", CUDA, torch.float32, (7, 5), "compute capability 7.5, and 8.0 is the least"),
+        ("spab", CUDA, torch.float32, (), "no GPU that torch can use"),
+    ],
+)
+def test_refusals_say_why(gpu, op, device, dtype, capability, words):
+    gpu(*capability)
+    assert words in triton.refusal(op, device, dtype)
+
+
+def test_without_triton(gpu, monkeypatch):
+    gpu(9, 0)
+    monkeypatch.setattr(triton, "_INSTALLED", False)
+    assert "pip install triton" in triton.refusal("spab", CUDA, torch.float32)
+    available, detail = triton.describe()
+    assert not available and detail.startswith("triton is not installed")
+
+
+def test_the_interpreter_has_to_be_asked_for_twice(gpu, monkeypatch):
+    gpu()
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.delenv("ESR_KERNELS_BACKEND", raising=False)
+    assert triton.refusal("spab", CPU, torch.float32) == "the tensor is on cpu"
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "triton")
+    assert triton.refusal("spab", CPU, torch.float32) is None
+
+
+def test_describe_says_how_far_it_was_tested(gpu):
+    gpu(9, 0)
+    available, detail = triton.describe()
+    assert available
+    assert all(op in detail for op in OPS[:-1]) and "never run on a GPU" in detail
+    gpu()
+    available, detail = triton.describe()
+    assert not available and "no GPU" in detail and "never run on a GPU" in detail
+
+
+def test_importing_the_package_does_not_import_triton():
+    code = "import sys, esr_kernels; esr_kernels.info(); print('triton' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
