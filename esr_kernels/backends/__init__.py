@@ -22,8 +22,8 @@ from . import cpu, triton
 _BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "triton": triton}
 REFERENCE = "reference"
 
-#: Op -> its plain-torch formula, entered by the ops as they are defined: a backend that claims an op
-#: leaves to it the shapes on which torch is faster.
+#: Op -> its plain-torch formula, entered by the ops as they are defined. A backend that claims an
+#: op leaves to it the shapes on which torch is faster.
 references: dict[str, Callable] = {}
 
 

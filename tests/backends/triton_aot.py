@@ -5,19 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 import triton
-from torch import Tensor
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
 
 from esr_kernels.backends.triton.launch import Launch
-
-_POINTERS = {torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
-_DIVISIBLE = [["tt.divisibility", 16]]
 
 
 @dataclass(frozen=True)
@@ -32,53 +27,45 @@ class Usage:
     shared: int
 
 
-def compile_launch(launch: Launch, capability: tuple[int, int], **options: int) -> Usage:
-    """What the launch needs on a GPU of this compute capability."""
-    return _usage(_compiled(launch, capability, options))
+class _AbsentGpu:
+    """What Triton asks of a driver before it compiles."""
+
+    def __init__(self, capability: tuple[int, int]):
+        major, minor = capability
+        self.arch = 10 * major + minor
+
+    def get_current_device(self) -> int:
+        return self.arch  # compiled kernels are remembered per device
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", self.arch, 32)
 
 
-def ptx(launch: Launch, capability: tuple[int, int]) -> str:
-    """The launch's instructions."""
-    return _compiled(launch, capability, {}).asm["ptx"]
+@contextmanager
+def _pretending(capability: tuple[int, int]) -> Iterator[None]:
+    triton.runtime.driver.set_active(_AbsentGpu(capability))
+    try:
+        yield
+    finally:
+        triton.runtime.driver.set_active(None)  # the next use looks for one again
 
 
-def _compiled(launch: Launch, capability: tuple[int, int], options: dict[str, int]):
-    """Compiles as Triton does at the first such call."""
-    config = {"num_warps": launch.config.num_warps, "num_stages": launch.config.num_stages}
-    types, constants, attributes = {}, {}, {}
-    names = launch.kernel.arg_names
-    for i, (name, value) in enumerate(zip(names, launch.args, strict=False)):
-        types[name] = _specialised(value, (i,), constants, attributes)
-    for name, value in launch.constants.items():
-        types[name] = "constexpr"
-        constants[(names.index(name),)] = value
-    major, minor = capability
-    return triton.compile(
-        ASTSource(launch.kernel, types, constants, attributes),
-        target=GPUTarget("cuda", 10 * major + minor, 32),
-        options=config | options,
-    )
+def compile_launch(launch: Launch, capability: tuple[int, int], **options: int):
+    """Compiles as the first such call on a GPU of this compute capability would."""
+    options = {
+        "num_warps": launch.config.num_warps,
+        "num_stages": launch.config.num_stages,
+        **options,
+    }
+    with _pretending(capability):
+        return launch.kernel.warmup(*launch.args, grid=(1,), **launch.constants, **options)
 
 
-def _specialised(value: Any, path: tuple, constants: dict, attributes: dict) -> Any:
-    """The argument's type; what is 1 or None is a constant, and what 16 divides is known to be."""
-    if isinstance(value, tuple):
-        return tuple(
-            _specialised(v, (*path, i), constants, attributes) for i, v in enumerate(value)
-        )
-    if value is None or (isinstance(value, int) and value == 1):
-        constants[path] = value
-        return "constexpr"
-    if isinstance(value, float):
-        return "fp32"
-    if isinstance(value, Tensor) or value % 16 == 0:
-        attributes[path] = _DIVISIBLE
-    if isinstance(value, Tensor):
-        return _POINTERS[value.dtype]
-    return "i32" if -(2**31) <= value < 2**31 else "i64"
-
-
-def _usage(compiled) -> Usage:
+def usage(compiled) -> Usage:
+    """What the compiler's report says of a compiled kernel."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(compiled.asm["cubin"])
         file.flush()

@@ -91,10 +91,14 @@ class SwiftNet(nn.Module):
 
 
 class Attention(nn.Module):
-    """ESA; ``size`` spells the target size differently, ``inner`` puts a 1x1 where the 3x3 is."""
+    """ESA; ``size`` spells the target size differently, ``inner`` puts a 1x1 where the 3x3 is,
+    without ``side`` the 1x1 beside the pooled branch is left out."""
 
-    def __init__(self, width: int, hidden: int = 8, size: int = 0, inner: bool = False):
+    def __init__(
+        self, width: int, hidden: int = 8, size: int = 0, inner: bool = False, side: bool = True
+    ):
         super().__init__()
+        self.side = side
         self.p = nn.Conv2d(width, hidden, 1)
         self.q = nn.Conv2d(hidden, hidden, 1)
         self.r = nn.Conv2d(hidden, hidden, 3, stride=2, padding=0)
@@ -112,7 +116,7 @@ class Attention(nn.Module):
             lambda: (u.shape[2], u.shape[3]),
         )
         large = F.interpolate(small, sizes[self.size](), mode="bilinear", align_corners=False)
-        return u * torch.sigmoid(self.t(large + self.q(a)))
+        return u * torch.sigmoid(self.t(large + (self.q(a) if self.side else a)))
 
 
 class Residuals(nn.Module):

@@ -104,6 +104,11 @@ def test_attention_whatever_way_its_size_is_written(size):
     assert computing(fuse(Attention(9, size=size), channels=9)) == ["esa.default"]
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
+def test_attention_without_the_1x1_beside_it(size):
+    assert computing(fuse(Attention(9, size=size, side=False), channels=9)) == ["esa.default"]
+
+
 def test_imposters_of_esa():
     assert count(fuse(Attention(9, inner=True), channels=9), ESA) == 0
 
@@ -115,6 +120,15 @@ def test_imposters_of_esa():
             return u * torch.sigmoid(self.t(large + self.q(a)))
 
     assert count(fuse(Rectified(9), channels=9), ESA) == 0
+
+    class AddsAnother(Attention):
+        def forward(self, u):
+            a = self.p(u)
+            small = self.s(F.max_pool2d(self.r(a), 7, 3))
+            large = F.interpolate(small, u.shape[2:], mode="bilinear", align_corners=False)
+            return u * torch.sigmoid(self.t(large + self.p(u + 1)))
+
+    assert count(fuse(AddsAnother(9), channels=9), ESA) == 0
 
 
 def test_residuals_scales_and_the_enlarged_picture():

@@ -9,7 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from ..graph import ESA, bare_conv, calls, in_order, only_use, supplant, sweep, value
+from ..graph import (
+    ESA,
+    Conv,
+    bare_conv,
+    calls,
+    constant,
+    in_order,
+    only_use,
+    paths,
+    supplant,
+    sweep,
+    value,
+)
 
 _TWICE = ((3, 3), None, (2, 2), (0, 0), (1, 1), 1)  # conv2: kernel, -, stride, padding, ...
 _POOL = ((7, 7), (3, 3), (0, 0), (1, 1), False)
@@ -24,8 +36,9 @@ class _Attention:
 def fuse_esa(graph: Graph) -> None:
     """``u * sigmoid(conv4(up(conv3(maxpool(conv2(a)))) + conv_f(a)))`` with ``a = conv1(u)``.
 
-    Kernels, strides and paddings are those of the op ``esa``; ``up`` is bilinear to the size of
-    ``u`` or ``a`` (the same), however that size is written.
+    Where there is no conv_f, and a itself is added, the op is given the identity for it. Kernels,
+    strides and paddings are those of the op ``esa``; ``up`` is bilinear to the size of ``u`` or
+    ``a`` (the same), however that size is written.
     """
     for node in in_order(graph, operator.mul):
         for u, gate in (node.args, node.args[::-1]):
@@ -47,21 +60,43 @@ def _match(u, gate) -> _Attention | None:
         return None
     for up, g in (total.args, total.args[::-1]):
         side = bare_conv(g, 1)
-        if side is None or not only_use(g):
+        if side is None:
             continue
-        found = _pooled(u, up, side.inputs[0], g)
-        if found is not None:
-            weights, nodes = found
-            first = bare_conv(side.inputs[0], 1)
-            convs = first.weight, first.bias, side.weight, side.bias, *weights
-            return _Attention((*convs, fourth.weight, fourth.bias), (*nodes, g, gate.args[0]))
+        attention = _beside(u, up, g, side) if only_use(g) else _beside_nothing(u, up, g, total)
+        if attention is not None:
+            weights, nodes = attention
+            return _Attention((*weights, fourth.weight, fourth.bias), (*nodes, gate.args[0]))
     return None
 
 
-def _pooled(u: Node, up, a: Node, g: Node) -> tuple[tuple, tuple[Node, ...]] | None:
-    """Weights of conv2 and conv3 and the nodes, if ``up`` is ``u``'s pooled branch through a."""
+def _beside(u: Node, up, g: Node, side: Conv) -> tuple[tuple, tuple[Node, ...]] | None:
+    """Weights of all but conv4, and the nodes, where ``g`` is conv_f(a)."""
+    a = side.inputs[0]
+    found = _pooled(u, up, a, g)
+    if found is None:
+        return None
+    first, (weights, nodes) = bare_conv(a, 1), found
+    return (first.weight, first.bias, side.weight, side.bias, *weights), (*nodes, g)
+
+
+def _beside_nothing(u: Node, up, a: Node, total: Node) -> tuple[tuple, tuple[Node, ...]] | None:
+    """The same where a itself is added to the enlarged map."""
+    found = _pooled(u, up, a, total)
+    if found is None:
+        return None
+    first, (weights, nodes) = bare_conv(a, 1), found
+    hidden = value(first.weight).shape[0]
+    eye = torch.eye(hidden, dtype=torch.float64)[:, :, None, None]
+    with a.graph.inserting_before(total):
+        identity = constant(a.graph, eye, f"{paths(a)[-1]}.identity")
+    return (first.weight, first.bias, identity, None, *weights), nodes
+
+
+def _pooled(u: Node, up, a: Node, side: Node) -> tuple[tuple, tuple[Node, ...]] | None:
+    """Weights of conv2 and conv3 and the nodes, if ``up`` is ``u``'s pooled branch through a, which
+    nothing reads but that branch and ``side``."""
     first = bare_conv(a, 1)
-    if first is None or first.inputs[0] is not u or not _enlarged(up, {u, a, g}):
+    if first is None or first.inputs[0] is not u or not _enlarged(up, {u, a, side}):
         return None
     third = bare_conv(up.args[0], 3)
     if third is None or not only_use(up.args[0]):
@@ -77,7 +112,7 @@ def _pooled(u: Node, up, a: Node, g: Node) -> tuple[tuple, tuple[Node, ...]] | N
     if kernel is None or not fixed_bias or (tuple(kernel.shape[2:]), None, *shape) != _TWICE:
         return None
     readers = {user for user in a.users if not _asks_size(user)}
-    if readers != {g, strided}:
+    if readers != {side, strided}:
         return None
     return (weight, bias, third.weight, third.bias), (a, strided, up.args[0])
 

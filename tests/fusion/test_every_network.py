@@ -27,7 +27,7 @@ def models(request, reference_dir):
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("shape", [(1, 40, 47), (2, 33, 32)])
+@pytest.mark.parametrize("shape", [(1, 40, 47), (2, 33, 34)])
 def test_accelerated_is_as_good_as_plain(models, tolerance, shape):
     plain, fast = models
     n, height, width = shape
@@ -39,7 +39,7 @@ def test_accelerated_is_as_good_as_plain(models, tolerance, shape):
 @pytest.mark.reference
 def test_below_the_minimum_it_still_says_so(models):
     plain, fast = models
-    with pytest.raises(ValueError, match="at least|empty"):
+    with pytest.raises(ValueError, match=r"at least|empty"):
         fast(torch.zeros(1, 3, plain.min_size - 1, 40))
 
 
