@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from .blocks import ESA, conv1x1
+from .blocks import ESA, conv1x1, mirrored_bsconv
 from .network import Network, Shapes
-from .spaced import SpacedBlock, SpacedNetwork, dense, detect, reflected, separable
+from .spaced import SpacedBlock, SpacedNetwork, dense, detect, separable
 
 
 class LSANet(SpacedNetwork):
@@ -32,7 +32,7 @@ class LSANet(SpacedNetwork):
         training_form: bool = False,
     ):
         def block(number: int) -> SpacedBlock:
-            first = reflected(width)
+            first = mirrored_bsconv(width, width)
             if number % 2:
                 return SpacedBlock([first, separable(width), separable(width)])
             layers = [first, dense(width, training_form), dense(width, training_form)]
@@ -40,7 +40,7 @@ class LSANet(SpacedNetwork):
 
         parts = [block(number) for number in range(1, blocks + 1)]
         super().__init__(parts, width, scale, training_form)
-        self.c2 = reflected(width)
+        self.c2 = mirrored_bsconv(width, width)
 
     def fuse(self, joined: Tensor) -> Tensor:
         """``c2(gelu(c1(joined)))``: ``[N, blocks * width, H, W]`` to ``[N, width, H, W]``."""

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from .blocks import (
     ESA_MIN_SIZE,
-    BSConv,
     check_picture,
     conv1x1,
     conv3x3,
+    mirrored_bsconv,
     pixel_shuffle_upsampler,
     register_mean,
+    same_padding,
 )
 from .network import Shapes, Upscaler
 from .reparam import RepBlock, named
@@ -34,8 +35,7 @@ class SpacedNetwork(Upscaler):
         register_mean(self)
         self.blocks = len(parts)
         self.training_form = training_form
-        # Padding 1 as well, but fvcore, whose FLOPs are the official ones, passes over "same".
-        self.fea_conv = nn.Conv2d(3, width, 3, padding="same")
+        self.fea_conv = same_padding(conv3x3(3, width))
         for i, block in enumerate(parts, 1):
             self.add_module(f"B{i}", block)
         self.c1 = conv1x1(self.blocks * width, width)
@@ -84,14 +84,9 @@ class SpacedBlock(nn.Module):
         return self.esa(self.c5(r)) + u
 
 
-def reflected(width: int) -> BSConv:
-    """A blueprint-separable convolution that mirrors the map at its borders."""
-    return BSConv(width, width, padding_mode="reflect")
-
-
 def separable(width: int) -> nn.Module:
-    """``reflected`` under the name of a merged convolution, though nothing was merged."""
-    return named(RepBlock.merged_name, reflected(width))
+    """A mirrored BSConv under the name of a merged convolution, though nothing was merged."""
+    return named(RepBlock.merged_name, mirrored_bsconv(width, width))
 
 
 def dense(width: int, training_form: bool) -> nn.Module:

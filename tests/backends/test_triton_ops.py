@@ -70,7 +70,7 @@ LAYOUTS = [contiguous, channels_last, amid_nan, channel_slice]
 KINDS = [*(zip(LAYOUTS[:3], DTYPES, strict=True) if INTERPRETED else product(LAYOUTS, DTYPES))]
 
 
-@pytest.mark.parametrize(("layout", "dtype"), KINDS, ids=str)
+@pytest.mark.parametrize(("layout", "dtype"), KINDS, ids=lambda v: getattr(v, "__name__", str(v)))
 @pytest.mark.parametrize("case", CASES)
 def test_ops(case, layout, dtype):
     op, build = CASES[case]
