@@ -1,6 +1,6 @@
 """Makes the README's picture: the drawn sample, enlarged bicubically and by ``esr-kernels``.
 
-python docs/make_pictures.py     # writes docs/before_after.png; needs the official SPAN weights
+python docs/make_pictures.py     # writes docs/before_after.png
 """
 
 from __future__ import annotations

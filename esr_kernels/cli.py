@@ -92,8 +92,8 @@ def _upscale(arguments) -> int:
         overwrite=arguments.overwrite,
         progress=True,
     )
-    slow = [detail for name, available, detail in backends.describe() if not available]
-    for note in (*result.notes, *(slow if resolve_device(arguments.device).type == "cpu" else ())):
+    slow = backends.missing(resolve_device(arguments.device))
+    for note in (*result.notes, *([slow] if slow else ())):
         print(f"esr-kernels: note: {note}", file=sys.stderr)
     for path, reason in result.failed:
         named = reason if str(path) in reason else f"{path}: {reason}"

@@ -1,5 +1,6 @@
 """What the benchmarks compute: ratios, shares, tables, limits, turns, and who is left out."""
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -12,9 +13,19 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from bench import networks, report  # noqa: E402
-from esr_kernels import cli, models  # noqa: E402
-from esr_kernels.bench import contest, duel, limits, problem, tables, torch_ways  # noqa: E402
+from esr_kernels import backends, cli, fusion, models  # noqa: E402
+from esr_kernels.bench import (  # noqa: E402
+    contest,
+    duel,
+    limits,
+    plot,
+    problem,
+    tables,
+    torch_ways,
+)
 from esr_kernels.bench.peers import ncnn_export  # noqa: E402
+
+CPU = torch.device("cpu")
 
 
 def case(name="SPAN-28 256x256", threads=1, group="peers", **ms) -> dict:
@@ -25,6 +36,7 @@ def case(name="SPAN-28 256x256", threads=1, group="peers", **ms) -> dict:
         "weights": "official",
         "rounds": 7,
         "ms": ms,
+        "spread_ms": {name: [0.9 * value, 1.1 * value] for name, value in ms.items()},
         "left_out": {"ncnn": "not installed"},
         "limits_ms": {"direct": 40.0, "winograd": 10.0},
     }
@@ -216,6 +228,8 @@ def small_duel(monkeypatch):
     ways = {name: torch_ways.TORCH_WAYS[name] for name in ("ours", "eager")}
     monkeypatch.setattr(duel, "TORCH_WAYS", ways)
     monkeypatch.setattr(duel, "PEERS", {})
+    ours = torch_ways.through(backends.REFERENCE, CPU)
+    monkeypatch.setattr(duel, "per_backend", lambda: {"ours (reference)": ours})
     monkeypatch.setattr(duel, "LEAST_ROUNDS", 2)
 
 
@@ -225,15 +239,64 @@ def test_duel(small_duel):
     assert [c["case"] for c in found["cases"]] == ["span 9x11", "span 16x16"]
     for one in found["cases"]:
         assert (one["threads"], one["rounds"], one["group"]) == (1, 2, "models")
-        assert set(one["ms"]) == {"ours", "eager"} and min(one["ms"].values()) > 0
+        assert set(one["ms"]) == set(one["spread_ms"]) == {"ours", "ours (reference)", "eager"}
+        for name, median in one["ms"].items():
+            low, high = one["spread_ms"][name]
+            assert 0 < low <= median <= high
     assert torch.get_num_threads() == threads
     assert "span 9x11" in tables.terminal_tables(found) and "**" in report.readme_table(found)
+
+
+def test_every_backend_takes_part(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(backends, "usable", lambda device: ["cpu", "reference"])
+    assert list(torch_ways.per_backend()) == ["ours (reference)"]
+    on_gpu = {"cuda": ["triton", "reference"], "cpu": ["cpu", "reference"]}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(backends, "usable", lambda device: on_gpu[device.type])
+    assert list(torch_ways.per_backend()) == ["ours (triton)", "ours (reference)"]
+
+
+def test_a_contestant_keeps_its_backend(monkeypatch):
+    chosen, real = [], backends.choose
+
+    def spy(*arguments):
+        chosen.append(real(*arguments).backend)
+        return real(*arguments)
+
+    monkeypatch.setattr("esr_kernels.ops._define.choose", spy)
+    module = models.SPAN(8).eval().requires_grad_(False)
+    given = problem.Problem(
+        "span", module, (torch.rand(1, 3, 9, 11),), lambda: fusion.accelerate(copy.deepcopy(module))
+    )
+    with torch.no_grad():
+        contestant = torch_ways.through(backends.REFERENCE, CPU)(given, 1)
+        chosen.clear()
+        result = contestant.call()
+    assert chosen and set(chosen) == {backends.REFERENCE}
+    contest.check(result, given)
+
+
+def test_plot(monkeypatch):
+    cases = case(ours=20.0, eager=100.0), case(threads=2, ours=12.0, eager=60.0, OpenVINO=9.0)
+    text = plot.draw(result(*cases), "svg").decode()
+    # Letters are drawn as curves, but each text stands in a comment before it.
+    for word in ("Some CPU 9000", "torch 2.11", "openvino 2026.1", "SPAN-28 256x256, 1 thread"):
+        assert word in text
+    for label in ("20.0 ms, 1.00x", "60.0 ms, 5.00x", "9.00 ms, 0.75x", "eager", "OpenVINO"):
+        assert f"<!-- {label} -->" in text
+    assert plot.draw(result(*cases), "png").startswith(b"\x89PNG")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ValueError, match="pip install matplotlib"):
+        plot.draw(result(*cases), "png")
 
 
 def test_bench_command(small_duel, tmp_path, capsys):
     torch.save(models.SPAN(8).state_dict(), tmp_path / "mine.pth")
     arguments = f"--model {tmp_path}/mine.pth --size 8x9 --threads 1 --seconds 0"
-    assert cli.main(["bench", *arguments.split(), "--save", str(tmp_path / "mine.json")]) == 0
+    arguments += f" --save {tmp_path}/mine.json --plot {tmp_path}/mine.SVG"
+    assert cli.main(["bench", *arguments.split()]) == 0
+    assert "<svg" in (tmp_path / "mine.SVG").read_text()
     kept = json.loads((tmp_path / "mine.json").read_text())
     assert kept["cases"][0]["case"] == "mine 8x9"
     assert kept["machine"]["command"].startswith("esr-kernels")
@@ -241,3 +304,6 @@ def test_bench_command(small_duel, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["bench", "--size", "8"])
     assert "'8' is no height and width" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "--plot", "mine.jpg"])
+    assert "'mine.jpg' is no picture that can be drawn" in capsys.readouterr().err

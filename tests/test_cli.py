@@ -77,6 +77,13 @@ def test_missing_kernels_are_said(upscaled, picture, monkeypatch, capsys):
     assert capsys.readouterr().err == "esr-kernels: note: no compiled kernels\n"
 
 
+def test_what_another_device_lacks_is_not_said(upscaled, picture, monkeypatch, capsys):
+    rows = [("cpu", True, "uses avx2"), ("triton", False, "no GPU"), ("reference", True, "torch")]
+    monkeypatch.setattr(backends, "describe", lambda: rows)
+    cli.main(["upscale", str(picture), "b.png", "--device", "cpu"])
+    assert capsys.readouterr().err == ""
+
+
 def test_defaults(upscaled, picture):
     cli.main(["upscale", str(picture), "b.png"])
     options = upscaled[0][1]

@@ -5,13 +5,16 @@ there, else the reason why not, as a sentence. :func:`choose` asks them from the
 ``reference`` stands at the end and refuses nothing. A backend may also take a whole fused graph
 (:func:`bind`), so that what flows between its ops stays in its own layout.
 
-``ESR_KERNELS_BACKEND=<name>`` allows that backend and ``reference`` only.
+``ESR_KERNELS_BACKEND=<name>`` allows that backend and ``reference`` only, and so does
+:func:`only` for a while.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -21,6 +24,9 @@ from . import cpu, triton
 
 _BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "triton": triton}
 REFERENCE = "reference"
+#: Kind of device -> the backend that is made for it.
+_HOME = {"cpu": "cpu", "cuda": "triton"}
+_only: ContextVar[str] = ContextVar("_only", default="")
 
 #: Op -> its plain-torch formula, entered by the ops as they are defined. A backend that claims an
 #: op leaves to it the shapes on which torch is faster.
@@ -41,7 +47,7 @@ class Choice:
 
 
 def _allowed() -> dict[str, ModuleType]:
-    wanted = os.environ.get("ESR_KERNELS_BACKEND", "")
+    wanted = _only.get() or os.environ.get("ESR_KERNELS_BACKEND", "")
     if not wanted:
         return _BACKENDS
     if wanted == REFERENCE:
@@ -50,6 +56,30 @@ def _allowed() -> dict[str, ModuleType]:
         known = ", ".join([*_BACKENDS, REFERENCE])
         raise ValueError(f"ESR_KERNELS_BACKEND={wanted!r} is no backend; use one of: {known}")
     return {wanted: _BACKENDS[wanted]}
+
+
+@contextmanager
+def only(name: str) -> Iterator[None]:
+    """Within it, ``name`` is what ``ESR_KERNELS_BACKEND`` says, for this thread.
+
+    Both what is accelerated there and what runs there: a fused graph that no backend takes whole
+    asks again at every call.
+    """
+    token = _only.set(name)
+    try:
+        yield
+    finally:
+        _only.reset(token)
+
+
+def usable(device: torch.device) -> list[str]:
+    """Names of the backends that take a fused float32 graph there, fastest first."""
+    names = [
+        name
+        for name, backend in _allowed().items()
+        if backend.refusal("graph", device, torch.float32) is None
+    ]
+    return [*names, REFERENCE]
 
 
 def choose(op: str, device: torch.device, dtype: torch.dtype) -> Choice:
@@ -99,3 +129,10 @@ def describe() -> list[tuple[str, bool, str]]:
     """``(backend, available, detail)`` of every backend on this machine."""
     rows = [(name, *backend.describe()) for name, backend in _BACKENDS.items()]
     return [*rows, (REFERENCE, True, "plain torch, any device")]
+
+
+def missing(device: torch.device) -> str | None:
+    """Why the backend made for this kind of device is not available; None where it is."""
+    home = _HOME.get(device.type)
+    reasons = (detail for name, available, detail in describe() if name == home and not available)
+    return next(reasons, None)

@@ -130,14 +130,16 @@ def record(
         "threads": threads,
         "weights": problem.weights,
         "rounds": len(times_s[OURS]),
-        "ms": {name: median_ms(times) for name, times in times_s.items()},
+        "ms": {name: quantiles_ms(times, 0.5)[0] for name, times in times_s.items()},
+        "spread_ms": {name: quantiles_ms(times, 0.1, 0.9) for name, times in times_s.items()},
         "left_out": field.left_out,
     }
 
 
-def median_ms(times_s: list[float]) -> float:
-    """Median of times in seconds, in milliseconds."""
-    return 1e3 * torch.tensor(times_s, dtype=torch.float64).quantile(0.5).item()
+def quantiles_ms(times_s: list[float], *at: float) -> list[float]:
+    """Quantiles, 0.5 the median, of times in seconds, in milliseconds."""
+    times_ms = 1e3 * torch.tensor(times_s, dtype=torch.float64)
+    return times_ms.quantile(torch.tensor(at, dtype=torch.float64)).tolist()
 
 
 def as_tensor(array) -> Tensor:

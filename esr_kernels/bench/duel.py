@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from .. import fusion, sample
-from ..challenge.sources import resolve
+from ..challenge.sources import Source, resolve
 from ..progress import bar
 from .contest import prepare, record, rivals_round, rounds_for
 from .limits import measure, with_limits
 from .peers import PEERS
 from .problem import Problem
 from .stamp import machine_stamp
-from .torch_ways import TORCH_WAYS
+from .torch_ways import TORCH_WAYS, per_backend
 
 LEAST_ROUNDS = 5
 
@@ -40,8 +40,8 @@ def duel(
     Raises as ``evaluate`` does for the source, ``AssertionError`` where our result is not as good
     as torch's.
     """
-    name, module, data_range = resolve(source)
-    module = module.eval().requires_grad_(False)
+    found = resolve(source)
+    found.module.eval().requires_grad_(False)
     before = torch.get_num_threads()
     counts = threads or (before,)
     machines, cases = {}, []
@@ -51,7 +51,7 @@ def duel(
                 torch.set_num_threads(count)
                 machines[count] = measure()
                 for size in sizes:
-                    problem = _problem(name, module, size, data_range)
+                    problem = _problem(found, size)
                     cases.append((_contest(problem, count, time_s), problem.work))
                     on_contest()
     finally:
@@ -59,21 +59,21 @@ def duel(
     return with_limits(cases, machines, machine_stamp("esr-kernels"))
 
 
-def _problem(name: str, module, size: tuple[int, int], data_range: float) -> Problem:
+def _problem(source: Source, size: tuple[int, int]) -> Problem:
     height, width = size
     picture = sample.draw().resize((width, height), Image.Resampling.BICUBIC)
-    x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] * (data_range / 255)
+    x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] * (source.data_range / 255)
     return Problem(
-        f"{name} {height}x{width}",
-        module,
+        f"{source.name} {height}x{width}",
+        source.module,
         (x.contiguous(),),
-        lambda: fusion.accelerate(copy.deepcopy(module)),
+        lambda: fusion.accelerate(copy.deepcopy(source.module)),
         "its own",
     )
 
 
 def _contest(problem: Problem, threads: int, time_s: float) -> dict:
-    field = prepare(problem, threads, TORCH_WAYS | PEERS)
+    field = prepare(problem, threads, TORCH_WAYS | per_backend() | PEERS)
     times_s: dict[str, list[float]] = {name: [] for name in field.ready}
     turns = rivals_round(field.ready, times_s)
     for _ in range(rounds_for(field.round_s, LEAST_ROUNDS, time_s)):

@@ -1,4 +1,5 @@
-"""The contestants that need nothing but torch: ours, eager twice, and ``torch.compile``."""
+"""The contestants that need nothing but torch: ours, once for each backend, eager twice, and
+``torch.compile``."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import copy
 
 import torch
 
+from .. import backends
 from .contest import OURS, Contestant, Factory, LeftOut
 from .problem import Problem
 
@@ -55,3 +57,32 @@ TORCH_WAYS: dict[str, Factory] = {
     "channels_last": channels_last,
     "torch.compile": compiled,
 }
+
+
+def per_backend() -> dict[str, Factory]:
+    """Ours again, once for each backend that could compute here and is not what ours chose.
+
+    A GPU's takes the picture from the processor's memory and brings its result back there.
+    """
+    cpu = torch.device("cpu")
+    others = dict.fromkeys(backends.usable(cpu)[1:], cpu)
+    if torch.cuda.is_available():
+        gpu = torch.device("cuda")
+        others = dict.fromkeys(backends.usable(gpu)[:-1], gpu) | others
+    return {f"{OURS} ({name})": through(name, device) for name, device in others.items()}
+
+
+def through(backend: str, device: torch.device) -> Factory:
+    """Ours as that backend computes it."""
+
+    def make(problem: Problem, threads: int) -> Contestant:
+        with backends.only(backend):
+            module = problem.ours().to(device)
+
+        def call() -> torch.Tensor:
+            with backends.only(backend):
+                return module(*(x.to(device) for x in problem.inputs)).cpu()
+
+        return Contestant(call)
+
+    return make

@@ -18,14 +18,14 @@ from .sources import resolve
 
 @dataclass(frozen=True)
 class Contestant:
-    """``module``: the network as written; ``run``: what is timed, made of a copy of it.
+    """``counted``: the network as written, which is counted; ``run``: what is timed.
 
     ``run`` maps ``[1, 3, H, W]`` in [0, ``data_range``] to ``[1, 3, 4 H, 4 W]`` in the same range.
     ``weights``: a digest of all parameters and buffers, which tells a retrained network apart.
     """
 
     name: str
-    module: nn.Module
+    counted: nn.Module
     run: nn.Module
     data_range: float
     device: torch.device
@@ -72,13 +72,13 @@ def enter(
 
     Raises ``FileNotFoundError``, ``ValueError`` or ``TypeError`` saying what is wrong with it.
     """
-    name, module, data_range = resolve(source)
-    module = module.eval().requires_grad_(False).to(device)
-    digest = _digest(module)
-    run = copy.deepcopy(module)
+    found = resolve(source)
+    counted = found.counted.eval().requires_grad_(False).to(device)
+    run = copy.deepcopy(found.module).eval().requires_grad_(False).to(device)
     run = run.to(dtype) if plain else fusion.accelerate(run, compute_dtype=_reduced(dtype))
     feed = dtype if plain else torch.float32
-    return Contestant(name, module, run, data_range, torch.device(device), feed, digest)
+    where = torch.device(device)
+    return Contestant(found.name, counted, run, found.data_range, where, feed, _digest(counted))
 
 
 def _reduced(dtype: torch.dtype) -> torch.dtype | None:

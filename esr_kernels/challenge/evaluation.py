@@ -101,7 +101,7 @@ def _begun(
         begun = Evaluation(contestant.name, settings)
     if begun.complexity is None:
         try:
-            begun.complexity, begun.note = complexity(contestant.module), ""
+            begun.complexity, begun.note = complexity(contestant.counted), ""
         except ValueError as error:  # PSNR and runtime can be had all the same
             begun.note = f"not counted: {error}"
     for split, wanted in pairs.items():

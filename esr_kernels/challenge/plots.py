@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
+from .drawing import as_file, new_figure
 from .ranking import Leaderboard, Row
 from .results import title
 
@@ -20,24 +19,13 @@ def draw(board: Leaderboard, kind: str) -> bytes:
     the ranked networks and the baseline, which has its initial for a rank; if none is ranked, all.
     Raises ``ValueError`` where matplotlib is missing.
     """
-    figure_class = _figure_class()
     rows = [row for row in board.rows if row.ranks] or list(board.rows)
     height = max(5.0, 1.5 + 0.25 * len(rows))
-    figure = figure_class(figsize=(15, height), layout="constrained")
+    figure = new_figure(15, height)
     left, right = figure.subplots(1, 2)
     _runtime_against_psnr(left, [*rows, board.baseline], board.splits[0])
     _scores(right, [board.baseline, *reversed(rows)])
-    content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=120)
-    return content.getvalue()
-
-
-def _figure_class():
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ValueError("plots are drawn with matplotlib: pip install matplotlib") from None
-    return Figure
+    return as_file(figure, kind)
 
 
 def _runtime_against_psnr(axes, rows: list[Row], split: str) -> None:

@@ -7,39 +7,58 @@ import importlib
 import importlib.util
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from torch import nn
 
-from .. import models
 from ..models.catalogue import OFFICIAL
 from ..models.checkpoint import read_checkpoint
+from ..models.loader import load_slim
 
 _OPTIONS = {"range", "weights"}
 
 
-def resolve(source: str | os.PathLike | nn.Module) -> tuple[str, nn.Module, float]:
-    """Name, module and the largest value of its pictures; ``source`` as in ``enter``."""
+@dataclass(frozen=True)
+class Source:
+    """``module`` is run; ``counted`` is the same as the challenge counts it, before anything that
+    ``models.load`` folds. ``data_range``: the largest value of its pictures."""
+
+    name: str
+    module: nn.Module
+    counted: nn.Module
+    data_range: float = 1.0
+
+
+def resolve(source: str | os.PathLike | nn.Module) -> Source:
+    """The network that ``source`` names, as in ``enter``."""
     if isinstance(source, nn.Module):
-        return getattr(source, "name", type(source).__name__), copy.deepcopy(source), 1.0
+        module = copy.deepcopy(source)
+        return Source(getattr(source, "name", type(source).__name__), module, module)
     spec, _, query = str(source).partition("?")
     options = _options(query)
     place, _, class_name = spec.rpartition(":")
     if spec in OFFICIAL:
         weights = options.pop("weights", None)
         name = f"{spec}-{Path(weights).stem}" if weights else spec
-        module, data_range = models.load(spec, weights=weights), 1.0
+        found = _known(name, spec, weights)
     elif place and class_name.isidentifier():
         data_range = _data_range(options.pop("range", "1"))
-        name, module = class_name, _make(_code(place), class_name)
+        module = _make(_code(place), class_name)
         if "weights" in options:
             _load_weights(module, options.pop("weights"))
+        found = Source(class_name, module, module, data_range)
     else:
-        name, module, data_range = Path(spec).stem, models.load(spec), 1.0
+        found = _known(Path(spec).stem, spec)
     if options:
         raise ValueError(f"{spec} takes no {', '.join(options)}=, only code of your own does")
-    return name, module, data_range
+    return found
+
+
+def _known(name: str, spec: str, weights: str | None = None) -> Source:
+    counted = load_slim(spec, weights=weights)
+    return Source(name, counted.inference_form(), counted)
 
 
 def _options(query: str) -> dict[str, str]:

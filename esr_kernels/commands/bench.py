@@ -16,6 +16,7 @@ def add(commands) -> None:
     option("--threads", nargs="+", type=int, default=(), help="numbers to try; torch's own")
     option("--seconds", type=float, default=10.0, help="for each size and number of threads; 10")
     option("--save", type=Path, metavar="FILE", help="as JSON, for bench/report.py --keep FILE")
+    option("--plot", type=_picture, metavar="FILE", help="bars of all times, as .png or .svg")
     command.set_defaults(run=_run)
 
 
@@ -26,8 +27,18 @@ def _size(text: str) -> tuple[int, int]:
     raise argparse.ArgumentTypeError(f"{text!r} is no height and width, as 256x256")
 
 
+def _picture(text: str) -> Path:
+    from ..challenge.drawing import KINDS
+
+    path = Path(text)
+    if path.suffix.lower().removeprefix(".") in KINDS:
+        return path
+    raise argparse.ArgumentTypeError(f"{text!r} is no picture that can be drawn: .png or .svg")
+
+
 def _run(arguments) -> int:
     from ..bench.duel import duel
+    from ..bench.plot import draw
     from ..bench.tables import terminal_tables
     from ..challenge.files import write_whole
 
@@ -38,7 +49,9 @@ def _run(arguments) -> int:
         time_s=arguments.seconds,
         progress=True,
     )
+    print(terminal_tables(result))
     if arguments.save:
         write_whole(arguments.save, (json.dumps(result, indent=1) + "\n").encode())
-    print(terminal_tables(result))
+    if arguments.plot:
+        write_whole(arguments.plot, draw(result, arguments.plot.suffix.lower().removeprefix(".")))
     return 0

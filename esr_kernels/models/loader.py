@@ -43,6 +43,21 @@ def load(
     ``TypeError`` for other arguments.
     """
     _check_target(device, dtype)
+    model = _ready(_read(source, weights).inference_form())
+    return model.to(device=device, dtype=dtype or torch.float32)
+
+
+def load_slim(source, *, weights=None) -> Upscaler:
+    """As ``load``, in float32 on the CPU, with nothing merged but training forms.
+
+    So the challenge counted its networks: with the batch norms and repeated pictures that
+    ``inference_form`` folds away in some. Arguments and errors as in ``load``.
+    """
+    return _ready(_read(source, weights).slim()).float()
+
+
+def _read(source, weights) -> Upscaler:
+    """The network in the form of its checkpoint, in float64, so that a merge rounds once."""
     state, where = _state_of(source, weights)
     network, hyperparameters = identify(state, where)
     wanted = OFFICIAL[source].network if _is_name(source) else network.name
@@ -51,8 +66,7 @@ def load(
             f"{where} holds the network {network.name!r}, but {source!r} was asked for"
         )
     options = OFFICIAL[source].options if _is_name(source) else {}
-    model = _build(network, hyperparameters | options, state)
-    return model.to(device=device, dtype=dtype or torch.float32)
+    return _build(network, hyperparameters | options, state)
 
 
 def _check_target(device, dtype) -> None:
@@ -100,7 +114,10 @@ def _build(network: Network, hyperparameters: dict, state: dict[str, Tensor]) ->
     # The initial numbers are overwritten: drawing them must not move the caller's random state.
     with torch.random.fork_rng(devices=[]):
         model = network.build(**hyperparameters)
-    # In float64 up to the merge, so that a merge rounds once.
     names = model.double().state_dict()
     model.load_state_dict({name: state[network.key(name)] for name in names})
-    return model.inference_form().eval().requires_grad_(False)
+    return model
+
+
+def _ready(model: Upscaler) -> Upscaler:
+    return model.eval().requires_grad_(False)

@@ -69,6 +69,17 @@ def test_backend_override(name, chosen, monkeypatch):
     assert {line.backend for line in esr_kernels.explain(model).lines} == {chosen}
 
 
+@built
+def test_only_for_a_while(monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "cpu")
+    with backends.only("reference"):
+        assert backends.choose("spab", CPU, torch.float32).backend == "reference"
+        assert backends.usable(CPU) == ["reference"]
+    assert backends.choose("spab", CPU, torch.float32).backend == "cpu"
+    assert backends.usable(CPU) == ["cpu", "reference"]
+    assert backends.usable(torch.device("meta")) == ["reference"]
+
+
 @pytest.mark.parametrize("name", ["nonsense", "CPU", "avx2"])
 def test_unknown_backend(name, monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
@@ -124,6 +135,16 @@ def test_describe():
     assert rows[0][1] and rows[2][1]
     assert rows[0][2].startswith(f"uses {cpu._C.isas()[0]}; built, and tested on: ")
     assert all(isa in rows[0][2] for isa in cpu._C.built_isas())
+
+
+def test_missing_is_about_the_device(monkeypatch):
+    rows = [("cpu", False, "no compiler"), ("triton", False, "no GPU"), ("reference", True, "")]
+    monkeypatch.setattr(backends, "describe", lambda: rows)
+    assert backends.missing(CPU) == "no compiler"
+    assert backends.missing(torch.device("cuda")) == "no GPU"
+    assert backends.missing(torch.device("meta")) is None
+    rows[0] = ("cpu", True, "uses avx2")
+    assert backends.missing(CPU) is None
 
 
 def test_without_the_module(monkeypatch):

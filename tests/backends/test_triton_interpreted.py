@@ -49,8 +49,8 @@ def test_ops(chosen):
 
 
 def test_networks():
-    chosen = "SPAN and float16 or RLFN and float32"
-    assert interpret("tests/backends/test_triton_networks.py", "-k", chosen) == 4
+    chosen = "SPAN and torch.float16 or RLFN and torch.float32 and channels_last"
+    assert interpret("tests/backends/test_triton_networks.py", "-k", chosen) == 3
 
 
 @pytest.mark.parametrize("op", ["conv3x3_act", "esa", "pixel_shuffle", "spab"])

@@ -43,7 +43,7 @@ def test_checkpoint_and_weights(tmp_path, network):
     assert enter(tmp_path / "mine.pth").name == "mine"
     torch.save({"params": {"gain": torch.tensor(0.5)}}, tmp_path / "half.pth")
     whole, half = enter(f"{network}:Repeat"), enter(f"{network}:Repeat?weights={tmp_path}/half.pth")
-    assert whole.weights != half.weights == enter(half.module).weights
+    assert whole.weights != half.weights == enter(half.counted).weights
     expected = np.rint(np.float32(0.5) * LOW.repeat(4, 0).repeat(4, 1))
     assert np.array_equal(upscaled(half), expected)
 
@@ -98,4 +98,4 @@ def test_reduced_precision(plain):
     contestant = enter(SPAN(8), dtype=torch.bfloat16, plain=plain)
     assert contestant.run(contestant.input(LOW)).isfinite().all()
     assert contestant.dtype == (torch.bfloat16 if plain else torch.float32)
-    assert next(contestant.module.parameters()).dtype == torch.float32
+    assert next(contestant.counted.parameters()).dtype == torch.float32

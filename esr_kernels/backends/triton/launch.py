@@ -104,8 +104,8 @@ class Launch:
 
 
 def strides(x: Tensor | None) -> tuple[int, ...]:
-    """Of N, C, H, W, in elements."""
-    return () if x is None else x.stride()
+    """Of N, C, H, W, in elements; zeros for None."""
+    return (0, 0, 0, 0) if x is None else x.stride()
 
 
 def vector(x: Tensor | None) -> int:
