@@ -13,13 +13,15 @@ def add(commands) -> None:
     option(
         "--model",
         nargs="+",
+        action="extend",
         required=True,
         metavar="MODEL",
         help="names (see: esr-kernels models), checkpoints, or your own FILE.py:Class or "
         "module:Class, with ?weights=FILE or ?range=255 behind; several take turns",
     )
     option("--data", required=True, metavar="DIR", help="the pictures; see docs/challenge.md")
-    option("--split", nargs="+", default=(), help="valid, test, or folders in DIR; what is there")
+    what = "valid, test, or folders in DIR; what is there"
+    option("--split", nargs="+", action="extend", default=[], help=what)
     option("--output", default=".", metavar="DIR", help="for results.json and results.txt; here")
     option("--ssim", action="store_true", help="SSIM too")
     option("--luma", action="store_true", help="PSNR of the luma (Y of YCbCr) too")

@@ -10,7 +10,8 @@ def add(commands) -> None:
     option("results", nargs="*", metavar="results.json", help="of evaluate, or the official script")
     option("--paper", action="store_true", help="the report's table 1, its printed scores beside")
     option("--baseline", metavar="NAME", help="one of the networks; the report's RLFN on its GPU")
-    option("--save", nargs="+", default=(), metavar="FILE", help="as .md, .csv, .png or .svg too")
+    what = "as .md, .csv, .png or .svg too"
+    option("--save", nargs="+", action="extend", default=[], metavar="FILE", help=what)
     command.set_defaults(run=_run)
 
 

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from weakref import ref
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle as shuffle
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from esr_kernels.backends import references
 
+from ..kept import Kept
 from .builder import LOWER, MAX_FACTOR, MAX_SOURCES, Builder, isa, writable_rows
 
-# First weight -> (what the program was built from, the program). Packing weights takes longer than
-# a small picture; a training loop changes them at every step and then pays for packing.
-_programs = WeakTensorKeyDictionary()
+_programs = Kept()
 
 
 def _program(weights: Sequence[Tensor | None], constants: tuple, build: Callable) -> Builder:
     """``build()``, or what it made for the same weights and constants before."""
-    present = [w for w in weights if w is not None]
-    if any(w.is_inference() for w in present):  # their changes are not counted
-        return build()
-    state = (isa(), constants, [(w._version, w.data_ptr(), w.dtype) for w in present])
-    known = _programs.get(present[0])
-    if (
-        known
-        and known[0] == state
-        and all(r() is w for r, w in zip(known[1], present, strict=True))
-    ):
-        return known[2]
-    builder = build()
-    _programs[present[0]] = (state, [ref(w) for w in present], builder)
-    return builder
+    return _programs.get(weights, (isa(), constants), build)
 
 
 def _result(y: Tensor, like: Tensor) -> Tensor:

@@ -23,7 +23,32 @@ _LEAST_CAPABILITY = (8, 0)
 
 
 def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
-    """``None`` when this backend computes ``op`` there, else why not."""
+    """``None`` when this backend computes ``op`` there, else why not.
+
+    On a GPU the first question about an op runs it once, see ``self_check``.
+    """
+    return _claims_not(op, device, dtype) or (
+        _wrong(op, device, dtype) if _is_gpu(device) else None
+    )
+
+
+def _is_gpu(device: torch.device) -> bool:
+    return device.type == "cuda"
+
+
+@cache
+def _wrong(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
+    """What the kernels of ``op`` (of all ops, for a graph) get wrong on this device."""
+    from esr_kernels.backends import references
+
+    from ..self_check import disagreement
+
+    names = _OPS if op == "graph" else (op,)
+    found = (disagreement(n, implementation(n), references[n], device, dtype) for n in names)
+    return next((reason for reason in found if reason), None)
+
+
+def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
     if device.type != "cuda" and not (device.type == "cpu" and _asked_to_interpret()):
         return f"the tensor is on {device.type}"
     if not _INSTALLED:
@@ -73,6 +98,6 @@ _TESTED = "compiled for sm_80, sm_90, sm_100 and interpreted; never run on a GPU
 def describe() -> tuple[bool, str]:
     """Whether the kernels can run here, and how far they have been tested."""
     device = torch.device("cpu" if _asked_to_interpret() else "cuda")
-    reason = refusal("graph", device, torch.float32)
+    reason = _claims_not("graph", device, torch.float32)
     kernels = f"{', '.join(_OPS)}: {_TESTED}"
     return reason is None, kernels if reason is None else f"{reason}; {kernels}"

@@ -1,0 +1,66 @@
+"""Whether a backend's function for an op does on this device what the op's formula says.
+
+For kernels that no machine of ours has run: a backend asks once for each op, device and dtype, and
+refuses what it gets wrong, so that a mistake costs speed and never a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+
+def disagreement(
+    op: str, run: Callable, reference: Callable, device: torch.device, dtype: torch.dtype
+) -> str | None:
+    """None where ``run`` is as near to float64 as ``reference`` is there, else what is wrong.
+
+    Both take the schema arguments of ``op``. The rule is that of the tests: at most twice the
+    largest error of plain torch in the same dtype, and 3e-6 or a rounding of the largest value.
+    """
+    rounded = _tensors(lambda t: t.to(dtype), _operands(op))
+    exact = tree_leaves(reference(*_tensors(Tensor.double, rounded)))
+    here = _tensors(lambda t: t.to(device), rounded)
+    try:
+        ours = tree_leaves(run(*here))
+    except Exception as error:  # a compiler's or a driver's, of any kind
+        return f"{op} fails on {device}: {type(error).__name__}: {error}".splitlines()[0]
+    plain = tree_leaves(reference(*here))
+    for y, theirs, truth in zip(ours, plain, exact, strict=True):
+        slack = max(3e-6, torch.finfo(dtype).eps) * truth.abs().max().item()
+        allowed = 2 * _error(theirs, truth) + slack
+        if y.shape != truth.shape or not _error(y, truth) <= allowed:
+            wrong = f"error {_error(y, truth):.2g}" if y.shape == truth.shape else "another shape"
+            return f"{op} gives wrong results on {device} ({wrong}): please report this"
+    return None
+
+
+def _tensors(change: Callable, args: tuple) -> tuple:
+    return tree_map(lambda leaf: change(leaf) if isinstance(leaf, Tensor) else leaf, args)
+
+
+def _error(y: Tensor, truth: Tensor) -> float:
+    return (y.detach().double().cpu() - truth).abs().max().item()
+
+
+def _operands(op: str) -> tuple:
+    """Small float64 arguments on the CPU, the same at every call: odd sizes, two pictures."""
+    draw = torch.Generator().manual_seed(0)
+
+    def tensor(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=draw, dtype=torch.float64) - 0.5
+
+    x = tensor(2, 20, 19, 37)
+    if op == "conv3x3_act":
+        return [x, tensor(2, 3, 19, 37)], tensor(26, 23, 3, 3), tensor(26), "silu", 0.0, None
+    if op == "spab":
+        return (x, *(part for _ in range(3) for part in (tensor(20, 20, 3, 3), tensor(20))))
+    if op == "pixel_shuffle":
+        return x, tensor(48, 20, 3, 3), tensor(48), 4, tensor(2, 3, 19, 37)
+    if op == "esa":
+        sizes = (8, 20, 1), (8, 8, 1), (8, 8, 3), (8, 8, 3), (20, 8, 1)
+        return (x, *(part for o, i, k in sizes for part in (tensor(o, i, k, k), tensor(o))))
+    raise ValueError(f"no operands to check {op!r} with")
