@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             return arguments.run(arguments)
     except KeyboardInterrupt:
-        return _fail("interrupted; no file was left half-written", INTERRUPTED)
+        return _fail("interrupted; what was finished stays, no file is half-written", INTERRUPTED)
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         return _fail(_one_line(error), REFUSED)
 

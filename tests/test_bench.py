@@ -293,12 +293,12 @@ def test_plot(monkeypatch):
 
 def test_bench_command(small_duel, tmp_path, capsys):
     torch.save(models.SPAN(8).state_dict(), tmp_path / "mine.pth")
-    arguments = f"--model {tmp_path}/mine.pth --size 8x9 --threads 1 --seconds 0"
+    arguments = f"--model {tmp_path}/mine.pth --size 8x9 --size 9x8 --threads 1 --seconds 0"
     arguments += f" --save {tmp_path}/mine.json --plot {tmp_path}/mine.SVG"
     assert cli.main(["bench", *arguments.split()]) == 0
     assert "<svg" in (tmp_path / "mine.SVG").read_text()
     kept = json.loads((tmp_path / "mine.json").read_text())
-    assert kept["cases"][0]["case"] == "mine 8x9"
+    assert [case["case"] for case in kept["cases"]] == ["mine 8x9", "mine 9x8"]
     assert kept["machine"]["command"].startswith("esr-kernels")
     assert "mine 8x9" in capsys.readouterr().out
     with pytest.raises(SystemExit):

@@ -12,8 +12,9 @@ def add(commands) -> None:
     )
     option = command.add_argument
     option("--model", default="span", help="as for evaluate; span")
-    option("--size", nargs="+", type=_size, default=[(256, 256)], metavar="HxW", help="256x256")
-    option("--threads", nargs="+", type=int, default=(), help="numbers to try; torch's own")
+    several = {"nargs": "+", "action": "extend", "default": []}
+    option("--size", **several, type=_size, metavar="HxW", help="256x256")
+    option("--threads", **several, type=int, help="numbers to try; torch's own")
     option("--seconds", type=float, default=10.0, help="for each size and number of threads; 10")
     option("--save", type=Path, metavar="FILE", help="as JSON, for bench/report.py --keep FILE")
     option("--plot", type=_picture, metavar="FILE", help="bars of all times, as .png or .svg")
@@ -44,7 +45,7 @@ def _run(arguments) -> int:
 
     result = duel(
         arguments.model,
-        arguments.size,
+        arguments.size or [(256, 256)],
         threads=arguments.threads,
         time_s=arguments.seconds,
         progress=True,

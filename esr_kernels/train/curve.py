@@ -21,5 +21,5 @@ def plot(log: Sequence[tuple[int, float, float]], path: Path) -> None:
     right = left.twinx()
     right.set_ylabel("PSNR of the averaged weights on held-out pictures, dB")
     right.plot(iterations, psnr_db, color="tab:blue", label="PSNR")
-    left.legend(handles=[*left.lines, *right.lines], loc="center right")
+    left.legend(handles=[*left.lines, *right.lines], loc="lower center")
     figure.savefig(path, dpi=110)

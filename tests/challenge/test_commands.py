@@ -40,10 +40,12 @@ def test_from_pictures_to_a_ranking(tmp_path, network, pairs, monkeypatch, capsy
     assert "Val PSNR" in head and "Val SSIM" in head and "Val warm [ms]" in head
     assert [row.split()[0] for row in rows] == ["Repeat", "Wide"]
     assert (tmp_path / "results.txt").read_text().startswith("Model")
-    # The same table twice: nothing is measured again.
+    # The same table twice: nothing is measured again, however the models are given.
     assert run(capsys, *arguments) == out
+    again = "evaluate", "--model", models[0], "--model", models[1], "--data", ".", "--repeat", 1
+    assert run(capsys, *again, "--ssim") == out
 
-    saved = "--save", "a.md", "a.svg"
+    saved = "--save", "a.md", "--save", "a.svg"
     lines = run(capsys, "leaderboard", "results.json", *saved).splitlines()
     assert {line.split()[1] for line in lines[1:3]} == {"Repeat", "Wide"}
     assert lines[3].split()[:3] == ["-", "RLFN", "(Baseline)"]

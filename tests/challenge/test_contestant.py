@@ -6,6 +6,7 @@ import torch
 
 from esr_kernels.challenge.contestant import enter
 from esr_kernels.models import SPAN
+from esr_kernels.models.quicksrnet import QuickSRNet
 
 LOW = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
 
@@ -54,6 +55,15 @@ def test_values_are_clamped_and_rounded(network):
     y[0, 0], y[0, 1], y[0, 2] = -0.1, 1.7, 99.6 / 255
     picture = contestant.output(y, np.zeros((1, 1, 3), np.uint8))
     assert picture.dtype == np.uint8 and (picture == [0, 255, 100]).all()
+
+
+def test_what_loading_folds_is_counted_as_written(tmp_path):
+    torch.manual_seed(0)
+    torch.save(QuickSRNet(8, layers=3).state_dict(), tmp_path / "mine.pth")
+    contestant = enter(tmp_path / "mine.pth", plain=True)
+    assert (contestant.counted.copies, contestant.run.copies) == (4, 1)
+    x = contestant.input(LOW)
+    torch.testing.assert_close(contestant.run(x), contestant.counted(x))
 
 
 @pytest.mark.parametrize(
