@@ -67,8 +67,6 @@ def _official_file(row: dict[str, str]) -> OfficialFile:
 
 
 OFFICIAL: dict[str, OfficialFile] = _read_official()
-_KNOWN = {n.name for n in __import__("esr_kernels.models.registry", fromlist=["x"]).NETWORKS}
-OFFICIAL = {k: v for k, v in OFFICIAL.items() if v.network in _KNOWN}  # until all are written
 
 
 def embedded(name: str) -> Path | None:

@@ -1,6 +1,5 @@
 """SPAN, the swift parameter-free attention network: winner of the challenge (teams 38 and 39)."""
 
-
 import torch
 from torch import Tensor, nn
 
