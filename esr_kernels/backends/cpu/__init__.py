@@ -55,9 +55,9 @@ def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype):
 #: How far each instruction set has been tested: the whole test suite on a processor that has it, or
 #: the kernels' own tests under emulation.
 _TESTED = {
-    "avx512": "AMD Zen 5",
-    "avx2": "AMD Zen 5",
-    "sse2": "AMD Zen 5",
+    "avx512": "AMD Zen 5, Intel Xeon with AMX",
+    "avx2": "AMD Zen 5, Intel Xeon with AMX",
+    "sse2": "AMD Zen 5, Intel Xeon with AMX",
     "neon": "under emulation only, never on a processor",
 }
 
