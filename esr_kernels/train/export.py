@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from .. import machine
+from ..challenge.files import write_whole
 from .curve import plot
 from .trainer import Trainer
 
@@ -22,7 +23,7 @@ def export(trainer: Trainer, folder: Path) -> list[Path]:
     state = {key: value.half().contiguous() for key, value in trainer.slim().state_dict().items()}
     save_file(state, weights, metadata={"format": "pt"})
     plot(trainer.log, curve)
-    card.write_text(json.dumps(provenance(trainer, weights), indent=1) + "\n")
+    write_whole(card, (json.dumps(provenance(trainer, weights), indent=1) + "\n").encode())
     return [weights, curve, card]
 
 

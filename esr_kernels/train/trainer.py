@@ -1,10 +1,9 @@
 """Training SPAN: the loop, its state, and the averaged weights that come out of it."""
 
 import copy
-import os
+import io
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..challenge.files import write_whole
 from ..challenge.metrics import psnr
 from ..models import SPAN
 from ..models.reparam import merged_parameters
@@ -130,8 +130,9 @@ class Trainer:
             "average": self.average.state_dict(),
             "adam": self._adam.state_dict(),
         }
-        with _replacing(path) as part:
-            torch.save(state, part)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_whole(path, content.getvalue())
 
     def resume(self, path: Path) -> None:
         """Take up the state that ``save`` wrote: what follows is what would have followed then.
@@ -190,13 +191,3 @@ def _has_fast_bfloat16(device: torch.device) -> bool:
     # Elsewhere a CPU converts back and forth, which is slower than float32. Old torch cannot tell.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    part = path.with_suffix(".part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
