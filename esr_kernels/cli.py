@@ -1,6 +1,7 @@
 """The ``esr-kernels`` command. Errors are one line on stderr, and the exit code says which kind."""
 
 import argparse
+import os
 import sys
 import time
 import warnings
@@ -30,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
             return arguments.run(arguments)
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished stays, no file is half-written", INTERRUPTED)
+    except BrokenPipeError:  # whoever reads, as in "| head", has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return DONE
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         return _fail(_one_line(error), REFUSED)
 

@@ -200,3 +200,11 @@ def test_folder_with_a_broken_picture(tmp_path, reference_dir, capsys):
     out, err = capsys.readouterr()
     assert out.startswith("1 upscaled, 1 failed")
     assert err.count("\n") == 1 and "failed:" in err and err.count("b.png") == 1
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    command = (
+        f"{sys.executable} -m esr_kernels leaderboard --paper | head -n 1; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("Rank")
