@@ -28,7 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            return arguments.run(arguments)
+            code = arguments.run(arguments)
+            sys.stdout.flush()  # here, where a closed pipe is understood
+            return code
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished stays, no file is half-written", INTERRUPTED)
     except BrokenPipeError:  # whoever reads, as in "| head", has had enough
