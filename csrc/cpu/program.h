@@ -26,15 +26,6 @@ namespace esr {
 
 enum class StepKind { pack, conv3x3, conv1x1, esa_conv, esa_pool, esa_map, esa_gate, shuffle };
 
-// Constants of one convolution in double, [out][in][k][k].
-struct ConvSpec {
-  int out_channels, in_channels, kernel;
-  const double* weight;
-  const double* bias;  // null: none
-  Act act = Act::none;
-  float slope = 0;
-};
-
 struct PackedConv {
   PackedConv(const ConvSpec& spec, int group);
   Buffer weight, bias;

@@ -1,0 +1,144 @@
+// Launch geometry: how a kernel covers a picture on a device. Pure functions.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "slabs.h"
+
+namespace esr::cuda {
+
+// What the geometry of a launch depends on.
+struct Device {
+  int processors;    // streaming multiprocessors
+  int shared_bytes;  // that one block may have
+};
+
+struct Size {
+  int batch, height, width;
+};
+
+constexpr int divide_up(int a, int b) { return (a + b - 1) / b; }
+
+// A convolution's block makes 16 rows of 32 pixels; each of its 8 warps 4 rows of 16.
+struct ConvTile {
+  static constexpr int kRows = 16, kColumns = 32, kWarpRows = 4, kThreads = 256;
+};
+
+struct ConvGeometry {
+  int tiles;         // products of 8 columns that a block makes: 2, 4, 6 or 8
+  int layers;        // of blocks, that share the output channels
+  int stages;        // slabs of a picture tile that are in flight
+  bool resident;     // all weights of the block stay in shared memory; else they come with a slab
+  int down, across;  // tiles of the picture
+  int blocks;        // of each layer
+  int shared_bytes;
+};
+
+// Shared memory of each stage, and of one slab's weights.
+constexpr int halo_bytes(int taps) {
+  const int halo = taps == 9 ? 2 : 0;
+  return (ConvTile::kRows + halo) * (ConvTile::kColumns + halo) * kPixelBytes;
+}
+constexpr int slab_weight_bytes(int taps, int tiles) { return taps * 8 * tiles * kPixelBytes; }
+
+// The tiles that leave the fewest columns empty; among those the fewest blocks.
+constexpr int conv_tiles(Format format, int out_channels) {
+  const int columns = slab_count(format, out_channels) * slab_channels(format);
+  int best = 8;
+  for (int tiles : {6, 4, 2}) {
+    const auto padded = [columns](int t) { return divide_up(columns, 8 * t) * 8 * t; };
+    if (padded(tiles) < padded(best)) best = tiles;
+  }
+  return best;
+}
+
+// Blocks of these many tiles that a processor's registers hold.
+constexpr int conv_blocks_per_processor(int tiles) { return tiles <= 4 ? 2 : 1; }
+
+inline ConvGeometry conv_geometry(const Device& device, Format format, int taps, int slabs,
+                                  int out_channels, const Size& size) {
+  ConvGeometry g{};
+  g.tiles = conv_tiles(format, out_channels);
+  g.layers = divide_up(out_channels, 8 * g.tiles);
+  g.down = divide_up(size.height, ConvTile::kRows);
+  g.across = divide_up(size.width, ConvTile::kColumns);
+  const int halo = halo_bytes(taps), weights = slab_weight_bytes(taps, g.tiles);
+  const auto bytes = [&](int stages, bool resident) {
+    return stages * halo + (resident ? slabs : stages) * weights;
+  };
+  // A processor has 1 KiB more than a block may have, and every block costs 1 KiB.
+  int together = conv_blocks_per_processor(g.tiles);
+  for (; together >= 1; --together) {
+    const int limit = (device.shared_bytes + 1024) / together - 1024;
+    g.resident = bytes(2, true) <= limit;
+    g.stages = bytes(3, g.resident) <= limit ? 3 : 2;
+    g.shared_bytes = bytes(g.stages, g.resident);
+    if (g.shared_bytes <= limit) break;
+  }
+  together = std::max(together, 1);
+  const int64_t all = int64_t(size.batch) * g.down * g.across;
+  const int64_t most = std::max(1, device.processors * together / g.layers);
+  g.blocks = int(std::min(all, most));
+  return g;
+}
+
+// Of pack and unpack, which take a pixel of a slab at a time.
+constexpr int kConvertThreads = 256;
+inline int convert_blocks(const Device& device, int slabs, const Size& size) {
+  const int64_t pixels = int64_t(slabs) * size.batch * size.height * size.width;
+  const int64_t all = (pixels + kConvertThreads - 1) / kConvertThreads;
+  return int(std::min<int64_t>(all, 8 * int64_t(device.processors)));
+}
+
+// The form of a fused spab: slabs of its channels, rows of a step, and patches of 16 columns, of
+// which the last four make no result.
+template <int kSlabs, int kRows, int kPatches>
+struct SpabShape {
+  static constexpr int kColumns = 16 * kPatches, kOutColumns = kColumns - 4;
+  static constexpr int kThreads = 3 * 32 * kPatches;
+  static constexpr int kPitch = kColumns + 2;
+  static constexpr int kRingRows = 3 * kRows;
+  static constexpr int kRingBytes = kSlabs * kRingRows * kPitch * kPixelBytes;
+  static constexpr int kWeightBytes = 3 * kSlabs * slab_weight_bytes(9, 2 * kSlabs);
+  static constexpr int kSharedBytes = kWeightBytes + 3 * kRingBytes;
+};
+
+struct SpabGeometry {
+  int slabs, rows, patches;  // 0 where no form of it fits the device: three convolutions then
+  int strips, bands, band_rows;
+  int blocks, threads, shared_bytes;
+};
+
+inline SpabGeometry spab_geometry(const Device& device, Format format, int channels,
+                                  const Size& size) {
+  SpabGeometry g{};
+  const auto fits = [&]<int kSlabs, int kRows, int kPatches>() {
+    using Shape = SpabShape<kSlabs, kRows, kPatches>;
+    if (g.slabs || format == Format::tf32 || slab_count(format, channels) != kSlabs) return;
+    if (Shape::kSharedBytes > device.shared_bytes) return;
+    g = {kSlabs, kRows, kPatches, divide_up(size.width, Shape::kOutColumns)};
+    g.threads = Shape::kThreads;
+    g.shared_bytes = Shape::kSharedBytes;
+  };
+  fits.template operator()<2, 4, 4>();
+  fits.template operator()<2, 2, 4>();
+  fits.template operator()<2, 2, 2>();
+  fits.template operator()<3, 2, 3>();
+  if (!g.slabs) return g;
+  // As many bands as make the longest processor's work shortest.
+  int64_t least = INT64_MAX;
+  for (int bands = 1; bands <= size.height; ++bands) {
+    const int rows = divide_up(size.height, bands);
+    const int64_t rounds = divide_up(g.strips * bands * size.batch, device.processors);
+    const int64_t steps = rounds * (divide_up(rows + 4, g.rows) + 2);
+    if (steps >= least) continue;
+    least = steps;
+    g.band_rows = rows;
+  }
+  g.bands = divide_up(size.height, g.band_rows);
+  g.blocks = g.strips * g.bands * size.batch;
+  return g;
+}
+
+}  // namespace esr::cuda

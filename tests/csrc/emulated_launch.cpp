@@ -1,0 +1,39 @@
+// Every launch of csrc/cuda/launch.h, run in the emulator: what the .cu files do on a GPU.
+
+#include "conv3x3_act.cuh"
+#include "convert.cuh"
+#include "cuda_emulator.h"
+#include "launch.h"
+#include "select.h"
+#include "spab.cuh"
+
+namespace esr::cuda {
+
+void launch_conv(Format format, const ConvParameters& p, void*) {
+  const ConvGeometry& g = p.geometry;
+  with_conv(format, p, [&]<class F, int kTaps, int kTiles, ConvEnds kEnds>() {
+    emulate({g.blocks, g.layers}, ConvTile::kThreads, g.shared_bytes,
+            [&] { ConvBlock<F, kTaps, kTiles, kEnds>(p).run(); });
+  });
+}
+
+void launch_pack(Format format, const ConvertParameters& p, void*) {
+  with_format(format,
+              [&]<class F>() { emulate({p.blocks, 1}, kConvertThreads, 0, [&] { pack<F>(p); }); });
+}
+
+void launch_unpack(Format format, const ConvertParameters& p, void*) {
+  with_format(format, [&]<class F>() {
+    emulate({p.blocks, 1}, kConvertThreads, 0, [&] { unpack<F>(p); });
+  });
+}
+
+void launch_spab(Format format, const SpabParameters& p, void*) {
+  const SpabGeometry& g = p.geometry;
+  with_spab(format, g, [&]<class F, int kSlabs, int kRows, int kPatches>() {
+    emulate({g.blocks, 1}, g.threads, g.shared_bytes,
+            [&] { SpabBlock<F, kSlabs, kRows, kPatches>(p).run(); });
+  });
+}
+
+}  // namespace esr::cuda
