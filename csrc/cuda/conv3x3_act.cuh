@@ -22,9 +22,13 @@ class ConvBlock {
     const ConvGeometry& g = p_.geometry;
     if (g.resident)
       for (int slab = 0; slab < p_.slabs; ++slab) load_weights(slab, slab);
+    if constexpr (kEnds == ConvEnds::to_pointwise) {
+      const PointwiseParameters& p = p_.pointwise;
+      load_constants(halo_address(g.stages), p.weights, p.slabs * slab_weight_bytes(1, kTiles));
+    }
     Item loaded{block_index()};
     for (int i = 0; i < g.stages - 1; ++i) load(loaded);
-    const int tiles = p_.size.batch * g.down * g.across;
+    const int tiles = tile_count(g, p_.size);
     int stage = 0;
     for (int tile = block_index(); tile < tiles; tile += block_count()) {
       float sum[kRows][kTiles][4] = {};
@@ -45,6 +49,7 @@ class ConvBlock {
   static constexpr int kHalo = kTaps == 9 ? 1 : 0;
   static constexpr int kPitch = ConvTile::kColumns + 2 * kHalo;
   static constexpr int kPixels = (ConvTile::kRows + 2 * kHalo) * kPitch;
+  static constexpr int kSlabs = kTiles / Slab<F>::kTiles;  // of the block's columns
   static constexpr int kWeightBytes = slab_weight_bytes(kTaps, kTiles);
 
   // A slab of a tile, and the stage that it passes through.
@@ -58,28 +63,20 @@ class ConvBlock {
     item.tile += block_count();
   }
 
-  struct Corner {
-    int n, y, x;
-  };
-  ESR_DEVICE Corner corner(int tile) const {
-    const ConvGeometry& g = p_.geometry;
-    const int row = tile / g.across;
-    return {row / g.down, row % g.down * ConvTile::kRows, tile % g.across * ConvTile::kColumns};
-  }
-
   ESR_DEVICE uint32_t weights(const Item& item) const {
     return (p_.geometry.resident ? item.slab : item.stage) * kWeightBytes;
   }
-  ESR_DEVICE uint32_t stage(const Item& item) const {
+  ESR_DEVICE uint32_t stage(const Item& item) const { return halo_address(item.stage); }
+  ESR_DEVICE uint32_t halo_address(int stage) const {
     const int slots = p_.geometry.resident ? p_.slabs : p_.geometry.stages;
-    return slots * kWeightBytes + item.stage * halo_bytes(kTaps);
+    return slots * kWeightBytes + stage * halo_bytes(kTaps);
   }
 
   // Every call commits one group, so that groups count items.
   ESR_DEVICE void load(Item& item) const {
     const ConvGeometry& g = p_.geometry;
-    if (item.tile < p_.size.batch * g.down * g.across) {
-      const Corner t = corner(item.tile);
+    if (item.tile < tile_count(g, p_.size)) {
+      const Corner t = tile_corner(g, item.tile);
       if constexpr (kEnds == ConvEnds::from_picture)
         load_picture(t, stage(item));
       else
@@ -91,10 +88,13 @@ class ConvBlock {
   }
 
   ESR_DEVICE void load_weights(int slab, int slot) const {
-    const char* from = p_.weights + (size_t(block_layer()) * p_.slabs + slab) * kWeightBytes;
+    const size_t first = size_t(block_layer()) * p_.slabs + slab;
+    load_constants(slot * kWeightBytes, p_.weights + first * kWeightBytes, kWeightBytes);
+  }
+  ESR_DEVICE static void load_constants(uint32_t to, const char* from, int bytes) {
     ESR_ROLLED
-    for (int at = 16 * thread_index(); at < kWeightBytes; at += 16 * ConvTile::kThreads)
-      copy_async(slot * kWeightBytes + at, from + at, true);
+    for (int at = 16 * thread_index(); at < bytes; at += 16 * ConvTile::kThreads)
+      copy_async(to + at, from + at, true);
   }
 
   // Calls f(address of the pixel's row, column, part, y, x) for this thread's parts of pixels.
@@ -153,37 +153,83 @@ class ConvBlock {
   }
 
   ESR_DEVICE void store(int tile, float (&sum)[kRows][kTiles][4]) const {
-    const Corner t = corner(tile);
+    const Corner t = tile_corner(p_.geometry, tile);
     const int y = t.y + warp_row(), x = t.x + warp_column();
     if (x >= p_.size.width) return;  // by all lanes of the warp
     if constexpr (kEnds == ConvEnds::to_picture) {
       store_shuffled(p_, sum, t.n, y, x, block_layer() * 8 * kTiles);
     } else {
       ESR_UNROLL
-      for (int r = 0; r < kRows; ++r)
-        if (y + r < p_.size.height)
-          store_slabs(sum[r], (t.n * p_.size.height + y + r) * p_.size.width + x,
-                      p_.size.width - x);
+      for (int r = 0; r < kRows; ++r) {
+        if (y + r >= p_.size.height) return;
+        const int at = (t.n * p_.size.height + y + r) * p_.size.width + x;
+        if constexpr (kEnds == ConvEnds::to_pointwise)
+          store_pointwise(sum[r], at, p_.size.width - x);
+        else
+          store_slabs(sum[r], at, p_.size.width - x);
+      }
     }
   }
 
-  // 16 pixels of a row from number `at` on, of which `count` exist.
-  ESR_DEVICE void store_slabs(float (&sum)[kTiles][4], int at, int count) const {
+  // A patch from pixel number `at` on, of which `count` pixels exist, with all that follows the
+  // sum.
+  ESR_DEVICE void finish_patch(const float (&sum)[kTiles][4], int slab, int at, int count,
+                               float (&value)[kPatchValues<F>]) const {
     constexpr int kSlabTiles = Slab<F>::kTiles;
-    const int plane = p_.size.batch * p_.size.height * p_.size.width;
-    const int first = block_layer() * (kTiles / kSlabTiles);
+    float u[kPatchValues<F>] = {};
     ESR_UNROLL
-    for (int s = 0; s < kTiles / kSlabTiles; ++s) {
-      if (first + s >= p_.out_slabs) return;
-      float value[kPatchValues<F>], u[kPatchValues<F>] = {};
-      ESR_UNROLL
-      for (int i = 0; i < kPatchValues<F>; ++i)
-        value[i] = sum[s * kSlabTiles + i / 4][i % 4] + bias(s * kSlabTiles + i / 4, i % 2);
-      const int64_t offset = (int64_t(first + s) * plane + at) * kPixelBytes;
-      if (p_.residual) load_patch<F>(p_.residual + offset, count, u);
-      finish(p_.act, p_.slope, value, u);
-      store_patch<F>(p_.out + offset, count, value);
+    for (int i = 0; i < kPatchValues<F>; ++i)
+      value[i] = sum[slab * kSlabTiles + i / 4][i % 4] + bias(slab * kSlabTiles + i / 4, i % 2);
+    if (p_.residual) load_patch<F>(p_.residual + offset(slab, at), count, u);
+    finish(p_.act, p_.slope, value, u);
+  }
+
+  ESR_DEVICE void store_slabs(const float (&sum)[kTiles][4], int at, int count) const {
+    ESR_UNROLL
+    for (int slab = 0; slab < kSlabs; ++slab) {
+      if (block_layer() * kSlabs + slab >= p_.out_slabs) return;
+      float value[kPatchValues<F>];
+      finish_patch(sum, slab, at, count, value);
+      store_patch<F>(p_.out + offset(slab, at), count, value);
     }
+  }
+
+  // The 1x1 convolution of this result and others, in the registers that hold it.
+  ESR_DEVICE void store_pointwise(const float (&sum)[kTiles][4], int at, int count) const {
+    const PointwiseParameters& p = p_.pointwise;
+    const uint32_t weights = halo_address(p_.geometry.stages);
+    constexpr int kSlabWeights = slab_weight_bytes(1, kTiles);
+    float total[kTiles][4] = {};
+    uint32_t a[4];
+    ESR_UNROLL
+    for (int slab = 0; slab < kSlabs; ++slab) {
+      float value[kPatchValues<F>];
+      finish_patch(sum, slab, at, count, value);
+      patch_operand<F>(value, a);
+      multiply_patch<F>(total, a, weights + (p.own + slab) * kSlabWeights);
+    }
+    ESR_ROLLED
+    for (int slab = 0; slab < p.slabs; ++slab) {
+      if (slab >= p.own && slab < p.own + kSlabs) continue;
+      load_operand<F>(p.sources[slab] + int64_t(at) * kPixelBytes, count, a);
+      multiply_patch<F>(total, a, weights + slab * kSlabWeights);
+    }
+    ESR_UNROLL
+    for (int slab = 0; slab < kSlabs; ++slab) {
+      if (slab >= p_.out_slabs) return;
+      float value[kPatchValues<F>];
+      ESR_UNROLL
+      for (int i = 0; i < kPatchValues<F>; ++i) {
+        const int column = (2 * slab + i / 4) * 8 + lane_index() % 4 * 2 + i % 2;
+        value[i] = total[2 * slab + i / 4][i % 4] + load_global(p.bias + column);
+      }
+      store_patch<F>(p_.out + offset(slab, at), count, value);
+    }
+  }
+
+  ESR_DEVICE int64_t offset(int slab, int at) const {
+    const int plane = p_.size.batch * p_.size.height * p_.size.width;
+    return (int64_t(block_layer() * kSlabs + slab) * plane + at) * kPixelBytes;
   }
 
   ESR_DEVICE float bias(int tile, int odd) const {

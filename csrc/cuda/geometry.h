@@ -56,8 +56,9 @@ constexpr int conv_tiles(Format format, int out_channels) {
 // Blocks of these many tiles that a processor's registers hold.
 constexpr int conv_blocks_per_processor(int tiles) { return tiles <= 4 ? 2 : 1; }
 
+// `pointwise`: slabs that a 1x1 convolution of the result reads, 0 where there is none.
 inline ConvGeometry conv_geometry(const Device& device, Format format, int taps, int slabs,
-                                  int out_channels, const Size& size) {
+                                  int out_channels, const Size& size, int pointwise = 0) {
   ConvGeometry g{};
   g.tiles = conv_tiles(format, out_channels);
   g.layers = divide_up(out_channels, 8 * g.tiles);
@@ -65,7 +66,8 @@ inline ConvGeometry conv_geometry(const Device& device, Format format, int taps,
   g.across = divide_up(size.width, ConvTile::kColumns);
   const int halo = halo_bytes(taps), weights = slab_weight_bytes(taps, g.tiles);
   const auto bytes = [&](int stages, bool resident) {
-    return stages * halo + (resident ? slabs : stages) * weights;
+    return stages * halo + (resident ? slabs : stages) * weights +
+           pointwise * slab_weight_bytes(1, g.tiles);
   };
   // A processor has 1 KiB more than a block may have, and every block costs 1 KiB.
   int together = conv_blocks_per_processor(g.tiles);
@@ -89,6 +91,18 @@ inline int convert_blocks(const Device& device, int slabs, const Size& size) {
   const int64_t pixels = int64_t(slabs) * size.batch * size.height * size.width;
   const int64_t all = (pixels + kConvertThreads - 1) / kConvertThreads;
   return int(std::min<int64_t>(all, 8 * int64_t(device.processors)));
+}
+
+// The first pixel of a convolution's tile.
+struct Corner {
+  int n, y, x;
+};
+constexpr Corner tile_corner(const ConvGeometry& g, int tile) {
+  const int row = tile / g.across;
+  return {row / g.down, row % g.down * ConvTile::kRows, tile % g.across * ConvTile::kColumns};
+}
+constexpr int tile_count(const ConvGeometry& g, const Size& size) {
+  return size.batch * g.down * g.across;
 }
 
 // The form of a fused spab: slabs of its channels, rows of a step, and patches of 16 columns, of
@@ -139,6 +153,16 @@ inline SpabGeometry spab_geometry(const Device& device, Format format, int chann
   g.bands = divide_up(size.height, g.band_rows);
   g.blocks = g.strips * g.bands * size.batch;
   return g;
+}
+
+// What a block of spab makes: rows top..bottom - 1 of a strip from column left on.
+struct Band {
+  int n, top, bottom, left;
+};
+constexpr Band spab_band(const SpabGeometry& g, const Size& size, int block) {
+  const int top = block / g.strips % g.bands * g.band_rows;
+  return {block / g.strips / g.bands, top, std::min(top + g.band_rows, size.height),
+          block % g.strips * (16 * g.patches - 4)};
 }
 
 }  // namespace esr::cuda

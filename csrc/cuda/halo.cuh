@@ -4,6 +4,8 @@
 // matrix, which are eight pixels of a row wherever they begin, lie in different banks.
 #pragma once
 
+#include <type_traits>
+
 #include "patch.cuh"
 
 namespace esr::cuda {
@@ -31,14 +33,26 @@ ESR_DEVICE void load_columns(uint32_t matrix, int column, uint32_t (&b)[4]) {
   load_matrices(b, matrix + half_address(column + lane % 8 + lane / 16 * 8, lane / 8 % 2));
 }
 
+// sum += a patch by the weights of its slab: 8 kTiles columns, of one tap.
+template <class F, int kTiles>
+ESR_DEVICE void multiply_patch(float (&sum)[kTiles][4], const uint32_t (&a)[4], uint32_t weights) {
+  ESR_UNROLL
+  for (int t = 0; t < kTiles; t += 2) {
+    uint32_t b[4];
+    load_columns(weights, 8 * t, b);
+    F::multiply(sum[t], a, b[0], b[1]);
+    F::multiply(sum[t + 1], a, b[2], b[3]);
+  }
+}
+
 // Products of 8 columns whose operands are in registers at the same time.
 constexpr int kTilesTogether = 4;
 
 // sum[r][t] += the slab's part of the convolution, for 16 pixels of kRows rows and some of 8 kTiles
 // columns. `row_of(i)` is the address of row i of the pixels, and `column` the first tap's of the
 // first pixel. A row is loaded once for all rows of the result that it belongs to.
-template <class F, int kTaps, int kRows, int kTiles, class RowOf>
-ESR_DEVICE void multiply_columns(float (&sum)[kRows][kTiles][4], RowOf row_of, int column,
+template <class F, int kTaps, int kRows, int kTiles, int kWords, class Sum, class RowOf>
+ESR_DEVICE void multiply_columns(Sum (&sum)[kRows][kTiles][kWords], RowOf row_of, int column,
                                  uint32_t weights, int first) {
   constexpr int kSide = kTaps == 9 ? 3 : 1;
   ESR_UNROLL
@@ -67,13 +81,33 @@ ESR_DEVICE void multiply_columns(float (&sum)[kRows][kTiles][4], RowOf row_of, i
   }
 }
 
+ESR_DEVICE void add_halves(const uint32_t (&half)[2], float (&sum)[4]) {
+  ESR_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    float low, high;
+    F16::unpack(half[i], low, high);
+    sum[2 * i] += low;
+    sum[2 * i + 1] += high;
+  }
+}
+
 // All of its columns.
 template <class F, int kTaps, int kRows, int kTiles, class RowOf>
 ESR_DEVICE void multiply_slab(float (&sum)[kRows][kTiles][4], RowOf row_of, int column,
                               uint32_t weights) {
-  ESR_UNROLL
-  for (int first = 0; first < kTiles; first += kTilesTogether)
-    multiply_columns<F, kTaps>(sum, row_of, column, weights, first);
+  if constexpr (std::is_same_v<F, HalfSums>) {
+    uint32_t half[kRows][kTiles][2] = {};
+    ESR_UNROLL
+    for (int first = 0; first < kTiles; first += kTilesTogether)
+      multiply_columns<F, kTaps>(half, row_of, column, weights, first);
+    ESR_UNROLL
+    for (int r = 0; r < kRows; ++r) ESR_UNROLL
+    for (int t = 0; t < kTiles; ++t) add_halves(half[r][t], sum[r][t]);
+  } else {
+    ESR_UNROLL
+    for (int first = 0; first < kTiles; first += kTilesTogether)
+      multiply_columns<F, kTaps>(sum, row_of, column, weights, first);
+  }
 }
 
 }  // namespace esr::cuda

@@ -28,7 +28,7 @@ uint16_t f16_bits(double value) {
 }
 
 void put(Format format, double value, char* to) {
-  if (format == Format::f16) {
+  if (format == Format::f16 || format == Format::half_sums) {
     const uint16_t bits = f16_bits(value);
     std::memcpy(to, &bits, sizeof bits);
   } else if (format == Format::bf16) {

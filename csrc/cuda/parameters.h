@@ -6,8 +6,18 @@
 
 namespace esr::cuda {
 
-// Where a convolution reads or writes a picture; slabs otherwise.
-enum class ConvEnds { slabs, from_picture, to_picture };
+// Where a convolution reads or writes a picture, or hands its result to a 1x1 convolution; it reads
+// and writes slabs otherwise.
+enum class ConvEnds { slabs, from_picture, to_picture, to_pointwise };
+
+// A 1x1 convolution of a 3x3 one's result, which is slabs own, own + 1 ... of what it reads, and of
+// others. Of 16-bit numbers, and with as many columns as the 3x3 convolution.
+struct PointwiseParameters {
+  const char* sources[kMaxSlabs];
+  int slabs, own;
+  const char* weights;
+  const float* bias;
+};
 
 // A convolution's result goes to slabs, or shuffled into a picture.
 struct ConvParameters {
@@ -29,10 +39,11 @@ struct ConvParameters {
   Act act;
   float slope;
 
-  char* out;             // slabs one after the other
+  char* out;             // slabs one after the other; of `pointwise` where it ends there
   const char* residual;  // likewise, added after the activation, or u of spab; null: none
   int out_slabs;
 
+  PointwiseParameters pointwise;
   Picture target, skip;  // instead of `out`: pixels of out_channels / factor^2 colours
   int out_channels, factor;
   bool pairs;  // neighbours of a row can be written as one, at twice their alignment

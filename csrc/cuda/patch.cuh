@@ -69,6 +69,27 @@ ESR_DEVICE Bytes16 pack_piece(const float (&value)[kPatchValues<F>]) {
   return piece;
 }
 
+// The operand `a` that a patch of 16-bit numbers is.
+template <class F>
+ESR_DEVICE void patch_operand(const float (&value)[8], uint32_t (&a)[4]) {
+  ESR_UNROLL
+  for (int i = 0; i < 4; ++i) a[i] = F::pack(value[2 * i], value[2 * i + 1]);
+}
+
+// The operand that 16 pixels of a slab are; `count` of them, from `pixel` on, exist.
+template <class F>
+ESR_DEVICE void load_operand(const char* pixel, int count, uint32_t (&a)[4]) {
+  Bytes16 piece{};
+  if (piece_pixel() < count)
+    piece = load_global(reinterpret_cast<const Bytes16*>(pixel + piece_offset()));
+  transpose_quad(piece.word);  // word i is of half i % 2 of pixel quad + 8 (i / 2)
+  ESR_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    a[i] = piece.word[i % 2 * 2 + i / 2];
+    if constexpr (Slab<F>::kTiles == 1) a[i] = F::round(a[i]);
+  }
+}
+
 struct alignas(8) Bytes8 {
   float value[2];
 };

@@ -10,13 +10,19 @@ namespace esr::cuda {
 
 int Program::add_value(int channels) {
   channels_.push_back(channels);
+  readers_.emplace_back();
   producers_.push_back(int(steps_.size()) - 1);
   steps_.back().results.push_back(value_count() - 1);
   return value_count() - 1;
 }
 
-Step& Program::add_step(StepKind kind, std::vector<int> sources) {
-  steps_.push_back(Step{kind, std::move(sources)});
+Step& Program::add_step(StepKind kind, std::vector<int> sources, int residual) {
+  steps_.push_back(Step{kind, std::move(sources), residual});
+  const Step& step = steps_.back();
+  const int number = int(steps_.size()) - 1;
+  for (int value = 0; value < value_count(); ++value)
+    if (value == residual || std::count(step.sources.begin(), step.sources.end(), value))
+      readers_[value].push_back(number);
   return steps_.back();
 }
 
@@ -40,16 +46,14 @@ PackedConv Program::pack(const ConvSpec& spec, const std::vector<int>& sources) 
     throw std::invalid_argument("a convolution reads at most " + std::to_string(kMaxSlabs) +
                                 " slabs, not " + std::to_string(slabs));
   const int tiles = conv_tiles(format_, spec.out_channels);
-  const auto weights = pack_weights(format_, spec, channels, tiles);
-  const auto bias = pack_bias(spec, tiles);
   return {spec.kernel,
           spec.out_channels,
           slabs,
           tiles,
           spec.act,
           spec.slope,
-          add_constants(weights.data(), weights.size()),
-          add_constants(bias.data(), bias.size() * sizeof(float))};
+          add_constants(pack_weights(format_, spec, channels, tiles)),
+          add_constants(pack_bias(spec, tiles))};
 }
 
 int Program::input(int channels, const double* shift) {
@@ -58,15 +62,13 @@ int Program::input(int channels, const double* shift) {
   Step& step = add_step(StepKind::input, {});
   step.picture = inputs_++;
   step.shifts = shift != nullptr;
-  step.shift = add_constants(shifts.data(), shifts.size() * sizeof(float));
+  step.shift = add_constants(shifts);
   return add_value(channels);
 }
 
 int Program::conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
   const PackedConv packed = pack(spec, sources);
-  Step& step = add_step(StepKind::conv, sources);
-  step.residual = residual;
-  step.convs = {packed};
+  add_step(StepKind::conv, sources, residual).convs = {packed};
   return add_value(spec.out_channels);
 }
 
@@ -84,21 +86,33 @@ std::pair<int, int> Program::spab(int x, const ConvSpec& conv1, const ConvSpec& 
   return {o, t};
 }
 
-void Program::output(int value, int factor, int skip) {
-  Step& step = add_step(StepKind::output, {value});
-  step.residual = skip;
-  step.factor = factor;
-  step.picture = outputs_++;
+int Program::esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
+                 const ConvSpec& conv3, const ConvSpec& conv4) {
+  const int channels = conv1.out_channels;
+  if (channels > kEsaMaxChannels)
+    throw std::invalid_argument("esa works on at most " + std::to_string(kEsaMaxChannels) +
+                                " channels, not " + std::to_string(channels));
+  const int a = conv({q}, conv1, -1), tiles = conv_tiles(format_, channels);
+  const int columns = divide_up(conv4.out_channels, 16) * 16;
+  PackedEsa packed{channels};
+  packed.conv2 = add_constants(pack_weights(format_, conv2, {channels}, tiles));
+  packed.conv3 = add_constants(pack_esa_map(conv3, tiles));
+  packed.conv4 = add_constants(pack_esa_gate(format_, conv4, columns));
+  packed.conv_f = add_constants(pack_weights(format_, conv_f, {channels}, tiles));
+  packed.bias2 = add_constants(pack_bias(conv2, tiles));
+  packed.bias3 = add_constants(pack_bias(conv3, tiles));
+  packed.bias4 = add_constants(pack_bias(conv4, columns / 8));
+  packed.bias_f = add_constants(pack_bias(conv_f, tiles));
+  add_step(StepKind::esa, {q, a}).esa = packed;
+  const int result = add_value(this->channels(q));
+  add_value(slab_channels(format_));  // the small maps
+  return result;
 }
 
-std::vector<int> Program::readers(int value) const {
-  std::vector<int> found;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    const Step& step = steps_[i];
-    if (step.residual == value || std::count(step.sources.begin(), step.sources.end(), value))
-      found.push_back(int(i));
-  }
-  return found;
+void Program::output(int value, int factor, int skip) {
+  Step& step = add_step(StepKind::output, {value}, skip);
+  step.factor = factor;
+  step.picture = outputs_++;
 }
 
 // A 3x3 convolution of one input picture, and of nothing else, whose channels fit one slab.
@@ -119,7 +133,7 @@ bool Program::takes_picture(const Step& step, int value) const {
 
 // Whether an input's value is needed as slabs.
 bool Program::is_packed(const Step& input) const {
-  const auto reading = readers(input.results[0]);
+  const auto& reading = readers_[input.results[0]];
   return std::any_of(reading.begin(), reading.end(),
                      [&](int reader) { return !takes_picture(steps_[reader], input.results[0]); });
 }
@@ -130,7 +144,7 @@ const Step* Program::fused_output(const Step& conv) const {
   if (conv.kind != StepKind::conv || conv.convs[0].kernel != 3 || reads_picture(conv) ||
       conv.convs[0].act != Act::none || conv.residual >= 0)
     return nullptr;
-  const auto reading = readers(conv.results[0]);
+  const auto& reading = readers_[conv.results[0]];
   if (reading.size() != 1 || steps_[reading[0]].kind != StepKind::output) return nullptr;
   const Step& output = steps_[reading[0]];
   if (output.residual < 0) return &output;
@@ -140,6 +154,33 @@ const Step* Program::fused_output(const Step& conv) const {
 
 bool Program::is_fused(const Step& output) const {
   return fused_output(steps_[producers_[output.sources[0]]]) == &output;
+}
+
+// The 1x1 convolution that this one's kernel makes as well, as a step, or -1. Nothing else reads
+// the result, and one block holds all columns of both.
+int Program::fused_pointwise(const Step& conv) const {
+  if (conv.kind != StepKind::conv || conv.convs[0].kernel != 3 || reads_picture(conv) ||
+      format_ == Format::tf32)
+    return -1;
+  const int value = conv.results[0];
+  const auto& reading = readers_[value];
+  if (reading.size() != 1) return -1;
+  const Step& next = steps_[reading[0]];
+  if (next.kind != StepKind::conv || next.residual >= 0 || next.convs[0].kernel != 1 ||
+      next.convs[0].act != Act::none ||
+      std::count(next.sources.begin(), next.sources.end(), value) != 1)
+    return -1;
+  const PackedConv &first = conv.convs[0], &second = next.convs[0];
+  const int columns = 8 * first.tiles;
+  const bool one_block = std::max(first.out_channels, second.out_channels) <= columns;
+  return one_block && first.tiles == second.tiles ? reading[0] : -1;
+}
+
+bool Program::is_pointwise(const Step& step) const {
+  return std::any_of(step.sources.begin(), step.sources.end(), [&](int source) {
+    const int fused = fused_pointwise(steps_[producers_[source]]);
+    return fused >= 0 && &steps_[fused] == &step;
+  });
 }
 
 }  // namespace esr::cuda

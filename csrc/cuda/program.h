@@ -13,7 +13,7 @@
 
 namespace esr::cuda {
 
-enum class StepKind { input, conv, spab, output };
+enum class StepKind { input, conv, spab, esa, output };
 
 // Constants of one convolution, as offsets in the block of constants.
 struct PackedConv {
@@ -23,12 +23,19 @@ struct PackedConv {
   size_t weights, bias;
 };
 
+// Constants of esa, likewise.
+struct PackedEsa {
+  int channels;  // of a
+  size_t conv2, conv3, conv4, conv_f, bias2, bias3, bias4, bias_f;
+};
+
 struct Step {
   StepKind kind;
   std::vector<int> sources;
   int residual = -1;         // a value, or -1; of an output: the skip
   std::vector<int> results;  // values
   std::vector<PackedConv> convs;
+  PackedEsa esa{};
   int picture = -1;  // index of the input or output picture
   size_t shift = 0;  // of an input, an offset in the block of constants
   bool shifts = false;
@@ -46,6 +53,10 @@ class Program {
   // t = silu(conv1(x)), y = conv3(silu(conv2(t))), o = (y + x)(sigmoid(y) - 1/2): o and t.
   std::pair<int, int> spab(int x, const ConvSpec& conv1, const ConvSpec& conv2,
                            const ConvSpec& conv3);
+  // q * sigmoid(conv4(up(conv3(maxpool(conv2(a)))) + conv_f(a))), a = conv1(q). Throws
+  // std::invalid_argument where `a` has more than kEsaMaxChannels.
+  int esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
+          const ConvSpec& conv3, const ConvSpec& conv4);
   // Writes the value as the next output picture, shuffled, plus `skip` under every sub-pixel.
   void output(int value, int factor, int skip);
 
@@ -69,27 +80,33 @@ class Program {
     Device device;
     void* stream;
   };
-  // Enqueues everything. Throws std::invalid_argument where the pictures are too large,
-  // std::runtime_error where a launch fails.
+  // Enqueues everything. Throws std::invalid_argument where the pictures are too large, or too
+  // small for ESA's pooling; std::runtime_error where a launch fails.
   void run(const Run& run) const;
 
  private:
   friend class Launcher;
 
   int add_value(int channels);
-  Step& add_step(StepKind kind, std::vector<int> sources);
+  Step& add_step(StepKind kind, std::vector<int> sources, int residual = -1);
   size_t add_constants(const void* data, size_t bytes);
+  template <class T>
+  size_t add_constants(const std::vector<T>& values) {
+    return add_constants(values.data(), values.size() * sizeof(T));
+  }
   PackedConv pack(const ConvSpec& spec, const std::vector<int>& sources);
-  std::vector<int> readers(int value) const;  // steps
   bool reads_picture(const Step& step) const;
   bool takes_picture(const Step& step, int value) const;
   bool is_packed(const Step& input) const;
   const Step* fused_output(const Step& conv) const;
   bool is_fused(const Step& output) const;
+  int fused_pointwise(const Step& conv) const;
+  bool is_pointwise(const Step& step) const;
 
   const Format format_;
-  std::vector<int> channels_;   // of values
-  std::vector<int> producers_;  // of values: steps
+  std::vector<int> channels_;              // of values
+  std::vector<int> producers_;             // of values: steps
+  std::vector<std::vector<int>> readers_;  // of values: steps
   std::vector<Step> steps_;
   std::vector<char> constants_;
   int inputs_ = 0, outputs_ = 0;

@@ -113,6 +113,19 @@ struct F16 {
   }
 };
 
+struct HalfSums : F16 {
+  using F16::multiply;
+  // sum[0] holds the numbers 0 and 1 of F16's, sum[1] the numbers 2 and 3.
+  static ESR_DEVICE void multiply(uint32_t (&sum)[2], const uint32_t (&a)[4], uint32_t b0,
+                                  uint32_t b1) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16 {%0, %1}, {%2, %3, %4, %5}, {%6, %7}, "
+        "{%0, %1};"
+        : "+r"(sum[0]), "+r"(sum[1])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  }
+};
+
 struct BF16 {
   static ESR_DEVICE uint32_t pack(float low, float high) {
     uint32_t word;

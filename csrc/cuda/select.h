@@ -2,17 +2,20 @@
 // counterparts in the tests alike.
 #pragma once
 
+#include <type_traits>
+
 #include "parameters.h"
 #include "ptx.cuh"
 
 namespace esr::cuda {
 
+// body<Format>(), F16 for half_sums.
 template <class Body>
 void with_format(Format format, Body body) {
   switch (format) {
-    case Format::f16: return body.template operator()<F16>();
     case Format::bf16: return body.template operator()<BF16>();
     case Format::tf32: return body.template operator()<TF32>();
+    default: return body.template operator()<F16>();
   }
 }
 
@@ -26,7 +29,19 @@ void with_tiles(int tiles, Body body) {
   }
 }
 
-// body<Format, taps, tiles, ends>()
+template <class F, int kTiles, class Body>
+void with_pointwise(Body body) {
+  if constexpr (!std::is_same_v<F, TF32>)
+    body.template operator()<F, 9, kTiles, ConvEnds::to_pointwise>();
+}
+
+template <class F, int kTiles, class Body>
+void with_half_sums(Body body) {
+  if constexpr (std::is_same_v<F, F16>)
+    body.template operator()<HalfSums, 9, kTiles, ConvEnds::slabs>();
+}
+
+// body<Format, taps, tiles, ends>(); half_sums where both ends are slabs
 template <class Body>
 void with_conv(Format format, const ConvParameters& p, Body body) {
   with_format(format, [&]<class F>() {
@@ -37,9 +52,21 @@ void with_conv(Format format, const ConvParameters& p, Body body) {
         body.template operator()<F, 9, kTiles, ConvEnds::from_picture>();
       else if (p.ends == ConvEnds::to_picture)
         body.template operator()<F, 9, kTiles, ConvEnds::to_picture>();
+      else if (p.ends == ConvEnds::to_pointwise)
+        with_pointwise<F, kTiles>(body);
+      else if (format == Format::half_sums)
+        with_half_sums<F, kTiles>(body);
       else
         body.template operator()<F, 9, kTiles, ConvEnds::slabs>();
     });
+  });
+}
+
+// body<Format, tiles>()
+template <class Body>
+void with_esa(Format format, int tiles, Body body) {
+  with_format(format, [&]<class F>() {
+    tiles == 2 ? body.template operator()<F, 2>() : body.template operator()<F, 4>();
   });
 }
 
@@ -52,7 +79,11 @@ void with_spab(Format format, const SpabGeometry& g, Body body) {
     if (g.patches == 4) return body.template operator()<F, 2, 2, 4>();
     return body.template operator()<F, 2, 2, 2>();
   };
-  format == Format::f16 ? form.template operator()<F16>() : form.template operator()<BF16>();
+  switch (format) {
+    case Format::bf16: return form.template operator()<BF16>();
+    case Format::half_sums: return form.template operator()<HalfSums>();
+    default: return form.template operator()<F16>();
+  }
 }
 
 }  // namespace esr::cuda

@@ -22,14 +22,8 @@ namespace esr::cuda {
 template <class F, int kSlabs, int kRows, int kPatches>
 class SpabBlock {
  public:
-  ESR_DEVICE explicit SpabBlock(const SpabParameters& p) : p_(p) {
-    const SpabGeometry& g = p.geometry;
-    const int strip = block_index() % g.strips, band = block_index() / g.strips % g.bands;
-    batch_ = block_index() / g.strips / g.bands;
-    left_ = strip * Shape::kOutColumns;
-    top_ = band * g.band_rows;
-    bottom_ = top_ + g.band_rows < p.size.height ? top_ + g.band_rows : p.size.height;
-  }
+  ESR_DEVICE explicit SpabBlock(const SpabParameters& p)
+      : p_(p), band_(spab_band(p.geometry, p.size, block_index())) {}
 
   ESR_DEVICE void run() const {
     load_weights();
@@ -37,7 +31,7 @@ class SpabBlock {
     load_rows(-1);
     load_rows(0);
     commit_copies();
-    const int steps = divide_up(bottom_ - top_ + 4, kRows);
+    const int steps = divide_up(band_.bottom - band_.top + 4, kRows);
     const int conv = warp() / kPatches;
     for (int time = 0; time < steps + 2; ++time) {
       wait_copies<0>();
@@ -90,12 +84,12 @@ class SpabBlock {
   }
   // Whether this block writes results there.
   ESR_DEVICE bool is_own(int y, int x) const {
-    return y >= top_ && y < bottom_ && x >= left_ && x < left_ + Shape::kOutColumns &&
-           x < p_.size.width;
+    return y >= band_.top && y < band_.bottom && x >= band_.left &&
+           x < band_.left + Shape::kOutColumns && x < p_.size.width;
   }
   ESR_DEVICE int64_t pixel(int slab, int y, int x) const {
     const int plane = p_.size.batch * p_.size.height * p_.size.width;
-    return int64_t(slab) * plane + (batch_ * p_.size.height + y) * p_.size.width + x;
+    return int64_t(slab) * plane + (band_.n * p_.size.height + y) * p_.size.width + x;
   }
 
   // The kRows rows of x that end under the last tap of t's step.
@@ -105,7 +99,7 @@ class SpabBlock {
     for (int i = thread_index(); i < kPieces; i += Shape::kThreads) {
       const int half = i % 2, column = i / 2 % kPitch, row = i / 2 / kPitch % kRows;
       const int slab = i / 2 / kPitch / kRows;
-      const int y = top_ - 1 + step * kRows + row, x = left_ - 3 + column;
+      const int y = band_.top - 1 + step * kRows + row, x = band_.left - 3 + column;
       const bool valid = inside(y, x);
       const int64_t from = valid ? pixel(slab, y, x) * kPixelBytes + 16 * half : 0;
       copy_async(row_address(0, step, row, slab) + half_address(column, half), p_.x + from, valid);
@@ -134,10 +128,10 @@ class SpabBlock {
   // t or v, for the next convolution; zero outside of the picture, as its padding is.
   ESR_DEVICE void store_ring(int conv, int step, const float (&sum)[kRows][kTiles][4]) const {
     const int column = patch_column() + piece_pixel();
-    const int x = left_ - 2 + conv + column;
+    const int x = band_.left - 2 + conv + column;
     ESR_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const int y = top_ - 2 - conv + step * kRows + r;
+      const int y = band_.top - 2 - conv + step * kRows + r;
       ESR_UNROLL
       for (int slab = 0; slab < kSlabs; ++slab) {
         float value[kPatchValues<F>];
@@ -158,13 +152,13 @@ class SpabBlock {
   }
 
   ESR_DEVICE void store_result(int step, const float (&sum)[kRows][kTiles][4]) const {
-    const int column = patch_column(), x = left_ + column;
-    const int right =
-        p_.size.width - left_ < Shape::kOutColumns ? p_.size.width - left_ : Shape::kOutColumns;
+    const int column = patch_column(), x = band_.left + column;
+    const int right = p_.size.width - band_.left < Shape::kOutColumns ? p_.size.width - band_.left
+                                                                      : Shape::kOutColumns;
     ESR_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const int y = top_ - 4 + step * kRows + r;
-      if (y < top_ || y >= bottom_ || column >= right) continue;
+      const int y = band_.top - 4 + step * kRows + r;
+      if (y < band_.top || y >= band_.bottom || column >= right) continue;
       ESR_UNROLL
       for (int slab = 0; slab < kSlabs; ++slab) {
         const int64_t at = pixel(slab, y, x) * kPixelBytes;
@@ -178,7 +172,7 @@ class SpabBlock {
   }
 
   const SpabParameters& p_;
-  int batch_, left_, top_, bottom_;
+  const Band band_;
 };
 
 }  // namespace esr::cuda

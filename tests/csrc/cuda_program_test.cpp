@@ -133,7 +133,7 @@ void check_tail(const Case& c, int in, int colours, int factor, bool skip, Eleme
   Batch expected = shuffle(conv.apply(x), factor, skip ? &under : nullptr);
   if (element == Element::u8)
     for (double& v : expected.data) v = std::min(1., std::max(0., v));
-  const double unit = element == Element::u8 ? .51 / 255 : 0;
+  const double unit = element == Element::u8 ? .51 / 255 : 1e-6;
   expect_equal(c.name, run(program, c.device, {x, under}, {{y, factor}}, element)[0], expected,
                element == Element::f32 ? 1e-6 : rounding(c.format), unit);
 }
@@ -162,6 +162,25 @@ void check_spab(const Case& c, int channels, bool fused) {
                operand_rounding(c.format));
 }
 
+// conv1x1 of (a, conv3x3_act(a, b) + a, b), which is one launch for 16-bit numbers.
+void check_pointwise(const Case& c, int channels, int other, bool fused) {
+  Random random(17);
+  Program program(c.format);
+  const Batch a = exact_batch(random, c.size, channels), b = exact_batch(random, c.size, other);
+  const Conv first(random, channels, channels + other, 3, Act::lrelu, .25f);
+  Conv second(random, channels, 2 * channels + other, 1);
+  const int left = program.input(channels, nullptr), right = program.input(other, nullptr);
+  const int y = program.conv({left, right}, first.spec(), left);
+  const int z = program.conv({left, y, right}, second.spec(), -1);
+  program.output(z, 1, -1);
+  const auto names = program.launches(c.device, c.size);
+  expect((names[2] == "conv3x3_act, conv1x1") == fused, c.name + ": launched as " + names[2]);
+  const Batch middle = operand(first.apply(concat({a, b}), &a), c.format);
+  expect_equal(c.name, run(program, c.device, {a, b}, {{z, 1}})[0],
+               second.apply(concat({a, middle, b})), rounding(c.format),
+               16 * operand_rounding(c.format));
+}
+
 const std::array<std::pair<const char*, Format>, 3> kFormats{
     {{"f16", Format::f16}, {"bf16", Format::bf16}, {"tf32", Format::tf32}}};
 
@@ -179,15 +198,43 @@ void check_format(const std::string& name, Format format) {
   check_conv(of("70 channels out", {1, 6, 6}), {12}, 70, 3, Act::none, true);
   check_conv(of("weights that pass through", {1, 20, 20}, kGeForce), {64, 32}, 64, 3, Act::lrelu,
              false);
+  const bool is_16_bit = format != Format::tf32;
+  check_pointwise(of("pointwise, 28", {2, 17, 35}), 28, 3, is_16_bit);
+  check_pointwise(of("pointwise, 52", {1, 5, 9}, kGeForce), 52, 20, is_16_bit);
+  check_pointwise(of("pointwise, 70", {1, 5, 9}), 70, 20, false);
   check_tail(of("tail, factor 4", {1, 18, 35}), 28, 3, 4, true, Element::f32);
   check_tail(of("tail, factor 4, own type", {2, 5, 6}), 28, 3, 4, true, own_element(format));
   check_tail(of("tail, factor 3", {1, 7, 20}), 20, 3, 3, false, own_element(format));
   check_tail(of("tail, factor 2, u8", {1, 7, 20}), 52, 1, 2, true, Element::u8);
 }
 
+// Sums in float16 lose digits that the products have, but no more than a rounding each time that one
+// is kept: 9 times a slab, below 16, where float16's numbers are 2^-7 apart.
+void check_half_sums() {
+  Random random(19);
+  const Size size{1, 19, 37};
+  const Batch x = exact_batch(random, size, 28);
+  Conv conv(random, 28, 28, 3);
+  for (double& w : conv.weight) w *= 33. / 32;
+  double errors[2];
+  for (Format format : {Format::f16, Format::half_sums}) {
+    Program program(format);
+    const int y = program.conv({program.input(28, nullptr)}, conv.spec(), -1);
+    program.output(y, 1, -1);
+    const Batch result = run(program, kGeForce, {x}, {{y, 1}})[0], truth = conv.apply(x);
+    double& worst = errors[format == Format::half_sums];
+    worst = 0;
+    for (size_t i = 0; i < truth.data.size(); ++i)
+      worst = std::max(worst, std::abs(result.data[i] - truth.data[i]));
+  }
+  expect(errors[1] > errors[0] && errors[1] < 18 * std::ldexp(1., -8),
+         "half sums: errors " + std::to_string(errors[0]) + ", " + std::to_string(errors[1]));
+}
+
 }  // namespace
 
 int main() {
+  check_half_sums();
   for (const auto& [name, format] : kFormats) {
     const int before = failures;
     check_format(name, format);

@@ -3,6 +3,8 @@
 #include "conv3x3_act.cuh"
 #include "convert.cuh"
 #include "cuda_emulator.h"
+#include "esa.cuh"
+#include "esa_gate.cuh"
 #include "launch.h"
 #include "select.h"
 #include "spab.cuh"
@@ -33,6 +35,17 @@ void launch_spab(Format format, const SpabParameters& p, void*) {
   with_spab(format, g, [&]<class F, int kSlabs, int kRows, int kPatches>() {
     emulate({g.blocks, 1}, g.threads, g.shared_bytes,
             [&] { SpabBlock<F, kSlabs, kRows, kPatches>(p).run(); });
+  });
+}
+
+void launch_esa(Format format, const EsaParameters& p, void*) {
+  const EsaGeometry& g = p.geometry;
+  with_esa(format, g.tiles, [&]<class F, int kTiles>() {
+    emulate({g.pool_blocks, 1}, EsaPoolTile::kThreads, g.pool_shared_bytes,
+            [&] { EsaPoolBlock<F, kTiles>(p).run(); });
+    emulate({g.map_blocks, 1}, kEsaMapThreads, 0, [&] { make_map(p); });
+    emulate({g.gate_blocks, 1}, kEsaGateThreads, g.gate_shared_bytes,
+            [&] { EsaGateBlock<F, kTiles>(p).run(); });
   });
 }
 

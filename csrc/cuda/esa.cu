@@ -1,0 +1,41 @@
+// The instantiations and the launches of esa.
+#include "cuda_launch.cuh"
+#include "esa.cuh"
+#include "esa_gate.cuh"
+#include "launch.h"
+#include "select.h"
+
+namespace esr::cuda {
+namespace {
+
+template <class F, int kTiles>
+__global__ void __launch_bounds__(EsaPoolTile::kThreads)
+    esa_pool(const __grid_constant__ EsaParameters parameters) {
+  EsaPoolBlock<F, kTiles>(parameters).run();
+}
+
+__global__ void __launch_bounds__(kEsaMapThreads)
+    esa_map(const __grid_constant__ EsaParameters parameters) {
+  make_map(parameters);
+}
+
+template <class F, int kTiles>
+__global__ void __launch_bounds__(kEsaGateThreads, 2)
+    esa_gate(const __grid_constant__ EsaParameters parameters) {
+  EsaGateBlock<F, kTiles>(parameters).run();
+}
+
+}  // namespace
+
+void launch_esa(Format format, const EsaParameters& parameters, void* stream) {
+  const EsaGeometry& g = parameters.geometry;
+  with_esa(format, g.tiles, [&]<class F, int kTiles>() {
+    enqueue(esa_pool<F, kTiles>, dim3(g.pool_blocks), EsaPoolTile::kThreads, g.pool_shared_bytes,
+            parameters, stream);
+    enqueue(esa_map, dim3(g.map_blocks), kEsaMapThreads, 0, parameters, stream);
+    enqueue(esa_gate<F, kTiles>, dim3(g.gate_blocks), kEsaGateThreads, g.gate_shared_bytes,
+            parameters, stream);
+  });
+}
+
+}  // namespace esr::cuda
