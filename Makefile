@@ -1,6 +1,6 @@
 # Short names for what contributors run often. BIN is where the tools are: make test BIN=/usr/bin
 BIN ?= .venv/bin
-CXX_SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'python/*.cpp')
+CXX_SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu*' 'python/*.h' 'python/*.cpp')
 
 .PHONY: install test bench lint format clean
 

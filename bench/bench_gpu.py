@@ -17,6 +17,8 @@ import torch
 from . import gpu
 from .bench_conv3x3_act import CASES
 from .bench_conv3x3_act import test_conv3x3_act as conv3x3_act
+from .bench_depthwise3x3_act import CASES as DEPTHWISE_CASES
+from .bench_depthwise3x3_act import test_depthwise3x3_act as depthwise3x3_act
 from .bench_esa import test_esa as esa
 from .bench_pixel_shuffle import test_pixel_shuffle as pixel_shuffle
 from .bench_spab import test_spab as spab
@@ -64,6 +66,11 @@ def test_networks(contest, network, size):
 @pytest.mark.parametrize("name", CASES)
 def test_conv(contest, name):
     conv3x3_act(contest, name)
+
+
+@pytest.mark.parametrize("name", DEPTHWISE_CASES)
+def test_depthwise(contest, name):
+    depthwise3x3_act(contest, name)
 
 
 @pytest.mark.parametrize("op", [esa, pixel_shuffle, spab], ids=["esa", "pixel_shuffle", "spab"])

@@ -1,25 +1,30 @@
-"""``selective_scan`` in segments, beside the same recurrence token by token."""
+"""``selective_scan`` as DVMSR has it, beside its formula in plain torch and token by token."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from esr_kernels.bench.contest import OURS
-from esr_kernels.bench.problem import op_problem
+from esr_kernels.bench.contest import OURS, Contestant
+from esr_kernels.bench.problem import Problem, op_problem
 from esr_kernels.bench.torch_ways import eager, ours
-from esr_kernels.models.blocks import selective_scan
+from esr_kernels.ops.selective_scan import reference
 
 INNER, STATES = 120, 16  # DVMSR's
 
 
-def token_by_token(c: Tensor, delta: Tensor, A: Tensor, B: Tensor, K: Tensor, D: Tensor) -> Tensor:
-    h = c.new_zeros(c.shape[0], *A.shape)
-    o = []
-    for token in range(c.shape[1]):
-        step = delta[:, token, :, None]
-        h = torch.exp(step * A) * h + step * B[:, token, None] * c[:, token, :, None]
-        o.append((h @ K[:, token, :, None]).squeeze(2))
-    return torch.stack(o, 1) + D * c
+def token_by_token(problem: Problem, threads: int) -> Contestant:
+    (c, delta, B, K), (A, D) = problem.inputs, problem.module.weights
+
+    def call() -> Tensor:
+        h = c.new_zeros(c.shape[0], *A.shape)
+        o = []
+        for token in range(c.shape[1]):
+            step = delta[:, token, :, None]
+            h = torch.exp(step * A) * h + step * B[:, token, None] * c[:, token, :, None]
+            o.append((h @ K[:, token, :, None]).squeeze(2))
+        return torch.stack(o, 1) + D * c
+
+    return Contestant(call)
 
 
 def test_selective_scan(contest):
@@ -31,10 +36,11 @@ def test_selective_scan(contest):
     c, wish, B, K = (torch.randn(1, 128 * 128, size, generator=draw) for size in sizes)
     weights = -torch.arange(1.0, STATES + 1).repeat(INNER, 1), torch.ones(INNER)
     problem = op_problem(
-        "120 x 16 states, 128x128 tokens",
+        f"{INNER} x {STATES} states, 128x128 tokens",
         bind,
-        (token_by_token, selective_scan),
+        (reference, torch.ops.esr_kernels.selective_scan.default),
         (c, F.softplus(wish - 3), B, K),
         weights,
     )
-    contest("selective_scan", problem, {OURS: ours, "token by token": eager})
+    ways = {OURS: ours, "eager": eager, "token by token": token_by_token}
+    contest("selective_scan", problem, ways)

@@ -9,7 +9,8 @@ measured by torch in the same run: a float16 product of 8192 x 8192 and a copy o
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -18,11 +19,11 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 import esr_kernels
-from esr_kernels.bench.problem import Problem
+from esr_kernels import backends
+from esr_kernels.bench.problem import Op, Problem
 from esr_kernels.bench.stamp import machine_stamp
 from tests.tolerance import assert_as_good_as_torch
 
-OURS = "ours fp16"
 ROUNDS = 30
 _FLUSH_BYTES = 2**28
 Call = Callable[[], object]
@@ -30,23 +31,41 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True)
 class Way:
-    """How to compute a problem: ``make(module, inputs)`` gives the call, in this dtype."""
+    """How to compute a problem: ``make(module, inputs)`` gives the call, in this dtype.
+
+    ``backend``: which of ours; None for torch's own ways.
+    """
 
     dtype: torch.dtype
     make: Callable[[torch.nn.Module, tuple[Tensor, ...]], Call]
-    ours: bool = False
+    backend: str | None = None
     tf32: bool = False
 
+    def refusal(self, op: str) -> str | None:
+        """Why the backend does not compute this op."""
+        if self.backend is None:
+            return None
+        with self._settings():
+            choice = backends.choose(op, torch.device("cuda", 0), self.dtype)
+        return dict(choice.refusals).get(self.backend)
+
     def prepare(self, problem: Problem) -> Call:
-        """The call, which sets what TF32 is allowed and runs without gradients."""
-        module = problem.ours() if self.ours else copy.deepcopy(problem.module)
-        call = self.make(module.to("cuda", self.dtype), inputs_of(problem, self.dtype))
+        """The call, with its backend and whether TF32 is allowed, to be run without gradients."""
+        with self._settings():
+            module = problem.ours() if self.backend else copy.deepcopy(problem.module)
+            call = self.make(module.to("cuda", self.dtype), inputs_of(problem, self.dtype))
 
         def run() -> object:
-            torch.backends.cudnn.allow_tf32 = self.tf32
-            return call()
+            with self._settings():
+                return call()
 
         return run
+
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        torch.backends.cudnn.allow_tf32 = self.tf32
+        with backends.only(self.backend) if self.backend else nullcontext():
+            yield
 
 
 def inputs_of(problem: Problem, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -85,12 +104,23 @@ def graphed(module, inputs) -> Call:
     return replay
 
 
+def recorded(module, inputs) -> Call:
+    """From CUDA graphs as users have them: with copies of inputs and results, but for an op."""
+    if isinstance(module, Op):
+        return graphed(module, inputs)
+    return as_it_is(esr_kernels.accelerate(module, cuda_graphs=True), inputs)
+
+
 HALF, FULL = torch.float16, torch.float32
+#: Ratios are to the first of ours that computes a case.
 WAYS = {
-    OURS: Way(HALF, as_it_is, ours=True),
-    "ours fp16, CUDA graph": Way(HALF, graphed, ours=True),
-    "ours TF32": Way(FULL, as_it_is, ours=True, tf32=True),
-    "ours fp32": Way(FULL, as_it_is, ours=True),
+    "ours cuda fp16": Way(HALF, as_it_is, "cuda"),
+    "ours triton fp16": Way(HALF, as_it_is, "triton"),
+    "ours cuda fp16, CUDA graph": Way(HALF, recorded, "cuda"),
+    "ours triton fp16, CUDA graph": Way(HALF, recorded, "triton"),
+    "ours cuda TF32": Way(FULL, as_it_is, "cuda", tf32=True),
+    "ours triton TF32": Way(FULL, as_it_is, "triton", tf32=True),
+    "ours triton fp32": Way(FULL, as_it_is, "triton"),
     "eager fp16": Way(HALF, channels_last),
     "eager TF32": Way(FULL, as_it_is, tf32=True),
     "eager fp32": Way(FULL, as_it_is),
@@ -107,16 +137,21 @@ def contest(group: str, problem: Problem) -> dict:
         AssertionError: a result of ours is not as good as torch's.
     """
     calls, left_out = {}, {}
+    op = "conv3x3_act" if group == "models" else group
     for name, way in WAYS.items():
+        if reason := way.refusal(op):
+            left_out[name] = reason
+            continue
         try:
             call = way.prepare(problem)
             _check(call(), way, problem)
         except Exception as error:  # rivals raise what they like
-            if way.ours:
+            if way.backend:
                 raise
             left_out[name] = f"{type(error).__name__}: {str(error)[:120]}"
             continue
         calls[name] = call
+    assert any(WAYS[name].backend for name in calls), f"no backend of ours: {left_out}"
     times_ms: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(ROUNDS):
         names = list(calls)
@@ -207,12 +242,12 @@ def table(cases: list[dict]) -> str:
     """Medians in ms, a line per case and way, with ratios to ours and the share of the limit."""
     lines = []
     for case in cases:
-        ours = case["ms"][OURS]["median"]
+        ours = next(ms["median"] for name, ms in case["ms"].items() if name.startswith("ours"))
         share = case["limit_ms"] / ours
         lines.append(f"{case['case']} ({case['weights']}): {share:.0%} of the limit")
         for name, ms in case["ms"].items():
             spread = f"{ms['p10']:.3f} to {ms['p90']:.3f}"
             ratio = ms["median"] / ours
-            lines.append(f"  {name:24} {ms['median']:8.3f} ms  {ratio:6.2f}x  ({spread})")
-        lines += [f"  {name:24} left out: {why}" for name, why in case["left_out"].items()]
+            lines.append(f"  {name:28} {ms['median']:8.3f} ms  {ratio:6.2f}x  ({spread})")
+        lines += [f"  {name:28} left out: {why}" for name, why in case["left_out"].items()]
     return "\n".join(lines)

@@ -4,15 +4,16 @@
 #
 #   bench/gpu_check.sh [-o FOLDER] [PART...]
 #
-#   build     the package from this checkout, in place
+#   build     the package from this checkout, in place, with CUDA kernels for this GPU
 #   test      pytest -m gpu
 #   sanitize  compute-sanitizer memcheck and racecheck over small shapes
+#   profile   SPAN-28 kernel by kernel: torch's profile, and Nsight Compute's where it may be used
 #   bench     ops, and SPAN-28 at four sizes; prints the table
 #   bench-all the other networks too; minutes each, most of them torch.compile's
 #
-# Without parts: build test sanitize bench. Logs, the result as JSON and its table go to FOLDER, by
-# default $OUT, else bench/results/gpu. PYTHON names the interpreter (python3). A part that fails
-# does not keep the next from running; the exit status tells.
+# Without parts: build test sanitize profile bench. Logs, the result as JSON and its table go to
+# FOLDER, by default $OUT, else bench/results/gpu. PYTHON names the interpreter (python3). A part
+# that fails does not keep the next from running; the exit status tells.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,7 +27,7 @@ while getopts o: option; do
 done
 shift $((OPTIND - 1))
 parts=("$@")
-((${#parts[@]})) || parts=(build test sanitize bench)
+((${#parts[@]})) || parts=(build test sanitize profile bench)
 if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
   echo "no GPU that torch can use: nothing is checked" >&2
   exit 2
@@ -37,8 +38,16 @@ out=$(cd "$out" && pwd)
 # Runs a command with its output shown and kept: logged NAME COMMAND...
 logged() { "${@:2}" 2>&1 | tee "$out/$1.log"; }
 
+# As nvcc calls it: 80, 90a.
+capability() {
+  "$python" -c 'import torch
+major, minor = torch.cuda.get_device_capability()
+print(f"{major}{minor}" + "a" * (major == 9))'
+}
+
 build() {
-  logged build "$python" -m pip install --no-build-isolation --no-deps --no-index -e .
+  ESR_KERNELS_CUDA=1 ESR_KERNELS_CUDA_TARGETS=$(capability) \
+    logged build "$python" -m pip install --no-build-isolation --no-deps --no-index -v -e .
 }
 
 tests() {
@@ -58,6 +67,20 @@ sanitize() {
   return $status
 }
 
+profile() {
+  local backend status=0
+  for backend in cuda triton; do
+    logged "profile-$backend" "$python" -m bench.gpu_profile --backend "$backend" || status=1
+  done
+  if command -v ncu >/dev/null; then
+    # Many machines keep the GPU's counters to the administrator: no failure of ours.
+    logged profile-ncu ncu --nvtx --nvtx-include "picture/" --section SpeedOfLight \
+      --section ComputeWorkloadAnalysis --section MemoryWorkloadAnalysis --section Occupancy \
+      --section LaunchStats "$python" -m bench.gpu_profile --backend cuda --once || true
+  fi
+  return $status
+}
+
 benchmark() {
   logged bench "$python" -m pytest bench/bench_gpu.py --benchmark-only -q "$@" &&
     cp bench/results/latest-gpu.json "$out/bench.json"
@@ -70,6 +93,7 @@ for part in "${parts[@]}"; do
     build) build ;;
     test) tests ;;
     sanitize) sanitize ;;
+    profile) profile ;;
     bench) benchmark -k "SPAN-28 or not networks" ;;
     bench-all) benchmark ;;
     *) echo "no part is called $part"; false ;;

@@ -27,15 +27,18 @@ LAYERS = (
 )
 # What the order alone does not forbid: networks are plain torch, picture files are no tensors.
 NEVER = {
-    "models": {"fusion", "ops", "backends", "_C"},
+    "models": {"fusion", "backends", "_C"},
     "io": {"torch", "api", "running", "assembling", "tiling", "upscaling", "folder"},
     "tiling": {"torch", "numpy"},
     "backends": {"ops"},
 }
+# Of the ops, a network may use what one means and not the op itself: its ``reference`` is as plain
+# as the rest of the network, and written only once.
+ONLY = {("models", "ops"): "reference"}
 
 
-def imports(path: Path) -> set[str]:
-    """First names of what a module imports: of ours without the package's name, of others whole."""
+def imports(path: Path) -> set[tuple[str, ...]]:
+    """Dotted names of what a module imports, in parts; of ours without the package's name."""
     package = path.relative_to(PROJECT).with_suffix("").parts[:-1]
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -48,7 +51,7 @@ def imports(path: Path) -> set[str]:
             full = [[*base, alias.name] for alias in node.names]
         else:
             continue
-        found |= {(p[1] if p[0] == "esr_kernels" and len(p) > 1 else p[0]) for p in full}
+        found |= {tuple(p[1:] if p[0] == "esr_kernels" and len(p) > 1 else p) for p in full}
     return found
 
 
@@ -66,10 +69,11 @@ def upward(path: Path) -> list[str]:
     own = home(path)
     wrong = NEVER.get(own, set())
     bad = []
-    for name in imports(path):
-        target = level(name)
-        if name in wrong or (target is not None and target < level(own) and name != "__init__"):
-            bad.append(f"{path.relative_to(PROJECT)} imports {name}")
+    for parts in imports(path):
+        name, target = parts[0], level(parts[0])
+        up = target is not None and target < level(own) and name != "__init__"
+        if up or name in wrong or parts[-1] != ONLY.get((own, name), parts[-1]):
+            bad.append(f"{path.relative_to(PROJECT)} imports {'.'.join(parts)}")
     return bad
 
 
@@ -89,6 +93,9 @@ def test_an_arrow_that_points_up_is_found(tmp_path, monkeypatch):
         ("backends/cpu/bad.py", "from ...ops import spab"),
         ("models/bad.py", "from .. import fusion"),
         ("models/blocks/bad.py", "def f():\n    import esr_kernels.fusion.halo"),
+        ("models/blocks/bad.py", "from ...ops import esa"),
+        ("models/blocks/bad.py", "from ...ops.esa import reference, esa"),
+        ("models/blocks/bad.py", "import esr_kernels.ops"),
         ("ops/bad.py", "from ..models.span import SPAN"),
         ("tiling.py", "import torch.nn"),
     ):
@@ -96,9 +103,13 @@ def test_an_arrow_that_points_up_is_found(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(line)
         assert upward(path), f"{line} in {name}"
-    good = tmp_path / "esr_kernels/ops/good.py"
-    good.write_text("import torch\nfrom ..backends import choose\nfrom . import spab")
-    assert upward(good) == []
+    for name, lines in (
+        ("ops/good.py", "import torch\nfrom ..backends import choose\nfrom . import spab"),
+        ("models/good.py", "from ..ops.esa import reference as esa"),
+    ):
+        path = tmp_path / "esr_kernels" / name
+        path.write_text(lines)
+        assert upward(path) == []
 
 
 SOURCES = [

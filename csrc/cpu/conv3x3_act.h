@@ -68,6 +68,22 @@ ESR_INLINE void prefetch_block(const float* p) {
   for (int i = 0; i < kTile * kLanes; i += kLineFloats) __builtin_prefetch(p + i, kForWriting, 3);
 }
 
+// Epilogue and store of the sums of one pixel row of one channel of one block.
+template <Act kAct>
+ESR_INLINE void finish_row(const ConvRow& r, int row, int channel, int block,
+                           const Vec (&sums)[kTile]) {
+  const Geometry& g = *r.geometry;
+  const bool edge = block + 1 == g.blocks;
+  const size_t offset = kLanes + channel * g.channel_stride() + block * g.block_stride();
+  ESR_UNROLL
+  for (int j = 0; j < kTile; ++j) {
+    const float* residual = r.residual[row] ? r.residual[row] + offset + j * kLanes : nullptr;
+    Vec y = epilogue<kAct>(sums[j], r.conv->slope, residual);
+    if (__builtin_expect(edge, 0)) y = keep_first(y, lanes_inside(g, block, j));
+    store(r.out[row] + offset + j * kLanes, y);
+  }
+}
+
 // Output transform, epilogue and store of one channel of one block.
 template <Act kAct>
 ESR_INLINE void emit(const ConvRow& r, const float* products, int channel, int block) {
@@ -96,13 +112,7 @@ ESR_INLINE void emit(const ConvRow& r, const float* products, int channel, int b
     if (i >= r.rows) break;
     Vec s[kTile];
     output_transform_1d(half[i], bias, s);
-    ESR_UNROLL
-    for (int j = 0; j < kTile; ++j) {
-      const float* residual = r.residual[i] ? r.residual[i] + offset + j * kLanes : nullptr;
-      Vec y = epilogue<kAct>(s[j], r.conv->slope, residual);
-      if (__builtin_expect(edge, 0)) y = keep_first(y, lanes_inside(g, block, j));
-      store(r.out[i] + offset + j * kLanes, y);
-    }
+    finish_row<kAct>(r, i, channel, block, s);
   }
 }
 

@@ -1,18 +1,19 @@
-// What the scheduler asks of an instruction set: plain functions over one tile row (4 pixel rows).
+// What the scheduler asks of an instruction set: plain functions over one tile row (4 pixel rows),
+// and one over a sequence.
 #pragma once
 
+#include "../conv_spec.h"
 #include "layout.h"
 
 namespace esr {
-
-enum class Act { none, relu, lrelu, silu, gelu, spab };
 
 constexpr int kMaxSources = 8;
 
 // A convolution's constants, packed for one instruction set.
 struct ConvWeights {
   int in_channels, out_channels;
-  const float* weight;  // 3x3: [group][36][in][kGroup] transformed; 1x1: [group][in][kGroup]
+  // 3x3: [group][36][in][kGroup] transformed; 1x1: [group][in][kGroup]; depthwise: [out][9]
+  const float* weight;
   const float* bias;    // [groups * kGroup]
   Act act;
   float slope;  // of lrelu
@@ -20,7 +21,7 @@ struct ConvWeights {
 
 // Rows of one value: row[i] points at the guard before channel 0.
 struct SourceRows {
-  const float* row[kTile + 2];  // 3x3: pixel rows 4r-1 .. 4r+4; 1x1 and others: 4r .. 4r+3
+  const float* row[kTile + 2];  // 3x3 and depthwise: pixel rows 4r-1 .. 4r+4; others: 4r .. 4r+3
   int channels;
 };
 
@@ -97,6 +98,30 @@ struct EsaGateRow {  // q * sigmoid(conv4(up(map) + conv_f(a)))
   float* scratch;
 };
 
+// Tokens in a row: number (n, l, i) is data[n * batch + l * token + i * step].
+template <class T>
+struct SequenceView {
+  T* data;
+  size_t batch, token, step;
+
+  T* at(size_t n, size_t l, size_t i) const { return data + n * batch + l * token + i * step; }
+};
+
+constexpr int kScanTokens = 64;  // that the scan lays out for itself at a time
+
+struct SelectiveScan {
+  SequenceView<const float> c, delta;  // of channels
+  SequenceView<const float> B, K;      // of states
+  const float* A;                      // [channels][states]
+  const float* D;                      // [channels]
+  float* out;                          // [batch][length][channels]
+  int batch;
+  size_t length;
+  int channels, states;
+
+  size_t scratch_floats(int lanes) const { return (2 * size_t(states) + 2 * kScanTokens) * lanes; }
+};
+
 struct Kernels {
   const char* name;
   int lanes;
@@ -104,16 +129,21 @@ struct Kernels {
   size_t (*scratch_floats)(int max_channels);
   void (*conv3x3)(const ConvRow&);
   void (*conv1x1)(const ConvRow&);
+  void (*depthwise3x3)(const ConvRow&);  // one source
   void (*pack)(const PackRow&);
   void (*pixel_shuffle)(const ShuffleRow&);
   void (*esa_conv)(const EsaConvRow&);
   void (*esa_pool)(const EsaPoolRow&);
   void (*esa_map)(const EsaMapRow&);
   void (*esa_gate)(const EsaGateRow&);
+  void (*selective_scan)(const SelectiveScan&, int sequence, int group, float* scratch);
 };
 
 // Built instruction sets, best first, and the best that this processor can run.
 const Kernels* const* built_kernels(int* count);
 bool can_run(const Kernels&);
+
+// The whole scan, on at most so many threads.
+void selective_scan(const Kernels&, const SelectiveScan&, int threads);
 
 }  // namespace esr

@@ -3,9 +3,18 @@
 
 namespace esr {
 
-PackedConv::PackedConv(const ConvSpec& s, int group)
-    : weight(s.kernel == 3 ? pack_winograd(s.weight, s.out_channels, s.in_channels, group)
-                           : pack_pointwise(s.weight, s.out_channels, s.in_channels, group)),
+namespace {
+
+Buffer pack_weight(StepKind kind, const ConvSpec& s, int group) {
+  if (kind == StepKind::depthwise3x3) return pack_bias(s.weight, s.out_channels * 9, 1);
+  const auto pack = kind == StepKind::conv3x3 ? pack_winograd : pack_pointwise;
+  return pack(s.weight, s.out_channels, s.in_channels, group);
+}
+
+}  // namespace
+
+PackedConv::PackedConv(StepKind kind, const ConvSpec& s, int group)
+    : weight(pack_weight(kind, s, group)),
       bias(pack_bias(s.bias, s.out_channels, group)),
       view{s.in_channels, s.out_channels, weight.data(), bias.data(), s.act, s.slope} {}
 
@@ -28,12 +37,22 @@ int Program::input(int channels, const double* shift) {
   return add_step(std::move(step), channels);
 }
 
-int Program::conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
-  Step step{spec.kernel == 3 ? StepKind::conv3x3 : StepKind::conv1x1};
-  step.sources = sources;
+int Program::add_conv(StepKind kind, std::vector<int> sources, const ConvSpec& spec,
+                      int residual) {
+  Step step{kind};
+  step.sources = std::move(sources);
   step.residual = residual;
-  step.conv = std::make_unique<PackedConv>(spec, kernels_.group);
+  step.conv = std::make_unique<PackedConv>(kind, spec, kernels_.group);
   return add_step(std::move(step), spec.out_channels);
+}
+
+int Program::conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
+  return add_conv(spec.kernel == 3 ? StepKind::conv3x3 : StepKind::conv1x1, sources, spec,
+                  residual);
+}
+
+int Program::depthwise(int source, const ConvSpec& spec, int residual) {
+  return add_conv(StepKind::depthwise3x3, {source}, spec, residual);
 }
 
 int Program::esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
@@ -57,8 +76,8 @@ int Program::esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const Con
   Step gate{StepKind::esa_gate};
   gate.esa = esa;
   gate.sources = {q, a};
-  gate.conv = std::make_unique<PackedConv>(conv_f, kernels_.group);
-  gate.conv4 = std::make_unique<PackedConv>(conv4, kernels_.group);
+  gate.conv = std::make_unique<PackedConv>(StepKind::conv1x1, conv_f, kernels_.group);
+  gate.conv4 = std::make_unique<PackedConv>(StepKind::conv1x1, conv4, kernels_.group);
   return add_step(std::move(gate), channels(q));
 }
 

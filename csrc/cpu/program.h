@@ -24,10 +24,20 @@
 
 namespace esr {
 
-enum class StepKind { pack, conv3x3, conv1x1, esa_conv, esa_pool, esa_map, esa_gate, shuffle };
+enum class StepKind {
+  pack,
+  conv3x3,
+  conv1x1,
+  depthwise3x3,
+  esa_conv,
+  esa_pool,
+  esa_map,
+  esa_gate,
+  shuffle
+};
 
 struct PackedConv {
-  PackedConv(const ConvSpec& spec, int group);
+  PackedConv(StepKind kind, const ConvSpec& spec, int group);  // for a step of this kind
   Buffer weight, bias;
   ConvWeights view;
 };
@@ -45,6 +55,11 @@ struct Step {
   Buffer weight, bias;  // of esa_conv and esa_map
 };
 
+// Whether the step reads the rows above and below its own.
+inline bool has_window(const Step& s) {
+  return s.kind == StepKind::conv3x3 || s.kind == StepKind::depthwise3x3;
+}
+
 // Whether the step makes a small map of ESA, which stands alone in its stage.
 inline bool is_map_step(const Step& s) {
   return s.kind == StepKind::esa_conv || s.kind == StepKind::esa_pool ||
@@ -58,6 +73,7 @@ class Program {
   // Building: each returns the value it makes.
   int input(int channels, const double* shift);
   int conv(const std::vector<int>& sources, const ConvSpec& spec, int residual);
+  int depthwise(int source, const ConvSpec& spec, int residual);  // spec: [out][1][3][3]
   // q * sigmoid(conv4(up(conv3(maxpool(conv2(a)))) + conv_f(a))), a = conv1(q)
   int esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
           const ConvSpec& conv3, const ConvSpec& conv4);
@@ -107,6 +123,7 @@ class Program {
 
   int add_value(int channels);
   int add_step(Step step, int channels);
+  int add_conv(StepKind kind, std::vector<int> sources, const ConvSpec& spec, int residual);
   int most_channels() const;  // of a value
   int longest_lag(const Geometry& geometry, int bands) const;
   void plan_stages(int longest_lag);

@@ -16,7 +16,7 @@ namespace {
 
 template <class Visit>
 void for_each_read(const Step& step, Visit&& visit) {  // visit(value, rows needed around)
-  for (int source : step.sources) visit(source, step.kind == StepKind::conv3x3 ? 1 : 0);
+  for (int source : step.sources) visit(source, has_window(step) ? 1 : 0);
   if (step.residual >= 0) visit(step.residual, 0);
 }
 
@@ -64,7 +64,7 @@ void Program::plan_bounds(Stage& stage, const Geometry& g) const {
   for (int s : stage.steps) {
     const double cost = steps_[s].conv ? double(steps_[s].conv->view.in_channels) *
                                              steps_[s].conv->view.out_channels *
-                                             (steps_[s].kind == StepKind::conv3x3 ? 9 : 1)
+                                             (has_window(steps_[s]) ? 9 : 1)
                                        : 1;
     work += cost;
     moment += cost * lags_[s];

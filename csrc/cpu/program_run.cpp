@@ -51,7 +51,7 @@ void Program::out_rows(int value, const Band& band, int tile_row, float** rows) 
 }
 
 void Program::run_conv(const Step& step, const Band& band, int tile_row) const {
-  const bool wide = step.kind == StepKind::conv3x3;
+  const bool wide = has_window(step);
   const int y = tile_row * kTile;
   ConvRow r{};
   r.conv = &step.conv->view;
@@ -66,7 +66,12 @@ void Program::run_conv(const Step& step, const Band& band, int tile_row) const {
   out_rows(step.result, band, tile_row, r.out);
   r.rows = std::min(kTile, geometry_->height - y);
   r.scratch = memory_ + scratch_[band.thread];
-  wide ? kernels_.conv3x3(r) : kernels_.conv1x1(r);
+  if (step.kind == StepKind::conv3x3)
+    kernels_.conv3x3(r);
+  else if (step.kind == StepKind::depthwise3x3)
+    kernels_.depthwise3x3(r);
+  else
+    kernels_.conv1x1(r);
 }
 
 void Program::run_esa_gate(const Step& step, const Band& band, int tile_row) const {

@@ -35,8 +35,16 @@ ESR_INLINE void output_transform_1d(const Vec* m, Vec bias, Vec* s) {
   s[3] = fma(.5f, odd_a, fma(2.f * kInvA, odd_b, m[5] + bias));
 }
 
+// Column j - 1 (0..5) around the tiles of the block at `p`; beside the block lies the guard or
+// another block.
+ESR_INLINE Vec load_column(const float* p, int j) {
+  if (j == 0) return shift_in_left(load(p - kLanes), load(p + 3 * kLanes));
+  if (j == 5) return shift_in_right(load(p), load(p + 4 * kLanes));
+  return load(p + (j - 1) * kLanes);
+}
+
 // One channel of one block: six rows in, 36 vectors out, `stride` floats apart.
-// `offset` is the block's place in a row; the neighbours' vectors are the guard or another block.
+// `offset` is the block's place in a row.
 ESR_INLINE void input_transform(const float* const* rows, size_t offset, float* out,
                                 size_t stride) {
   Vec half[6][6];  // [transformed row][column]
@@ -44,15 +52,7 @@ ESR_INLINE void input_transform(const float* const* rows, size_t offset, float* 
   for (int j = 0; j < 6; ++j) {
     Vec d[6], t[6];
     ESR_UNROLL
-    for (int i = 0; i < 6; ++i) {
-      const float* p = rows[i] + offset;
-      if (j == 0)
-        d[i] = shift_in_left(load(p - kLanes), load(p + 3 * kLanes));
-      else if (j == 5)
-        d[i] = shift_in_right(load(p), load(p + 4 * kLanes));
-      else
-        d[i] = load(p + (j - 1) * kLanes);
-    }
+    for (int i = 0; i < 6; ++i) d[i] = load_column(rows[i] + offset, j);
     input_transform_1d(d, t);
     ESR_UNROLL
     for (int i = 0; i < 6; ++i) half[i][j] = t[i];

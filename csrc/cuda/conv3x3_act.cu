@@ -6,8 +6,12 @@
 namespace esr::cuda {
 namespace {
 
+template <class F, int kTiles>
+constexpr int kTogether = conv_blocks_per_processor(
+    std::is_same_v<F, HalfSums> ? Format::half_sums : Format::f16, kTiles);
+
 template <class F, int kTaps, int kTiles, ConvEnds kEnds>
-__global__ void __launch_bounds__(ConvTile::kThreads, conv_blocks_per_processor(kTiles))
+__global__ void __launch_bounds__(ConvTile::kThreads, (kTogether<F, kTiles>))
     conv3x3_act(const __grid_constant__ ConvParameters parameters) {
   ConvBlock<F, kTaps, kTiles, kEnds>(parameters).run();
 }

@@ -54,7 +54,12 @@ constexpr int conv_tiles(Format format, int out_channels) {
 }
 
 // Blocks of these many tiles that a processor's registers hold.
-constexpr int conv_blocks_per_processor(int tiles) { return tiles <= 4 ? 2 : 1; }
+constexpr int conv_blocks_per_processor(Format format, int tiles) {
+  return tiles <= (format == Format::half_sums ? 2 : 4) ? 2 : 1;
+}
+
+// So many slabs of a 1x1 convolution's weights fit beside a 3x3 one's on every device.
+constexpr int kMaxPointwiseSlabs = 8;
 
 // `pointwise`: slabs that a 1x1 convolution of the result reads, 0 where there is none.
 inline ConvGeometry conv_geometry(const Device& device, Format format, int taps, int slabs,
@@ -70,7 +75,7 @@ inline ConvGeometry conv_geometry(const Device& device, Format format, int taps,
            pointwise * slab_weight_bytes(1, g.tiles);
   };
   // A processor has 1 KiB more than a block may have, and every block costs 1 KiB.
-  int together = conv_blocks_per_processor(g.tiles);
+  int together = conv_blocks_per_processor(format, g.tiles);
   for (; together >= 1; --together) {
     const int limit = (device.shared_bytes + 1024) / together - 1024;
     g.resident = bytes(2, true) <= limit;

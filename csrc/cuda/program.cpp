@@ -171,6 +171,7 @@ int Program::fused_pointwise(const Step& conv) const {
       std::count(next.sources.begin(), next.sources.end(), value) != 1)
     return -1;
   const PackedConv &first = conv.convs[0], &second = next.convs[0];
+  if (second.slabs > kMaxPointwiseSlabs) return -1;
   const int columns = 8 * first.tiles;
   const bool one_block = std::max(first.out_channels, second.out_channels) <= columns;
   return one_block && first.tiles == second.tiles ? reading[0] : -1;

@@ -32,7 +32,7 @@ ESR_DEVICE int block_layer() { return blockIdx.y; }  // of block_count() blocks 
 ESR_DEVICE void sync_block() { __syncthreads(); }
 ESR_DEVICE void sync_warp() { __syncwarp(); }
 
-extern __shared__ char dynamic_shared[];
+extern __shared__ __align__(128) char dynamic_shared[];
 
 ESR_DEVICE uint32_t hardware_address(uint32_t shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(dynamic_shared)) + shared;

@@ -20,12 +20,14 @@ from types import ModuleType
 
 import torch
 
-from . import cpu, triton
+from . import cpu, cuda, triton
+from .casting import casting
+from .node import op_name
 
-_BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "triton": triton}
+_BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "cuda": cuda, "triton": triton}
 REFERENCE = "reference"
-#: Kind of device -> the backend that is made for it.
-_HOME = {"cpu": "cpu", "cuda": "triton"}
+#: Kind of device -> the backends that are made for it.
+_HOME = {"cpu": ("cpu",), "cuda": ("cuda", "triton")}
 _only: ContextVar[str] = ContextVar("_only", default="")
 
 #: Op -> its plain-torch formula, entered by the ops as they are defined. A backend that claims an
@@ -103,12 +105,17 @@ def choose(op: str, device: torch.device, dtype: torch.dtype) -> Choice:
 
 
 def bind(
-    graph: torch.fx.GraphModule, device: torch.device, dtype: torch.dtype
+    graph: torch.fx.GraphModule,
+    device: torch.device,
+    dtype: torch.dtype,
+    outer: torch.dtype | None = None,
 ) -> tuple[Callable, dict[str, str]]:
-    """Compiles a fused graph for ``device`` and ``dtype``.
+    """Compiles a fused graph for ``device``.
 
     Args:
         graph: nodes that call ``torch.ops.esr_kernels``, plain torch, and float64 constants.
+        dtype: to compute in.
+        outer: of the graph's inputs and results; ``dtype`` if None.
 
     Returns:
         A function of the graph's inputs, and for every op node the name of its backend. Nodes that
@@ -116,13 +123,16 @@ def bind(
     """
     for backend in _allowed().values():
         if backend.refusal("graph", device, dtype) is None:
-            return backend.compile_graph(graph.to(device=device), dtype)
-    return _in_torch(graph, device, dtype)
+            run, where = backend.compile_graph(graph.to(device=device), dtype, outer or dtype)
+            return run, _dispatched(graph, device, dtype) | where
+    run = casting(graph.to(device=device, dtype=dtype), dtype, outer or dtype)
+    return run, _dispatched(graph, device, dtype)
 
 
-def _in_torch(graph, device, dtype) -> tuple[Callable, dict[str, str]]:
-    nodes = [node for node in graph.graph.nodes if node.op == "call_function"]
-    return graph.to(device=device, dtype=dtype), {node.name: REFERENCE for node in nodes}
+def _dispatched(graph: torch.fx.GraphModule, device, dtype) -> dict[str, str]:
+    """The backends of nodes that are run one by one."""
+    ops = {node.name: op_name(node) for node in graph.graph.nodes if node.op == "call_function"}
+    return {n: choose(op, device, dtype).backend if op else REFERENCE for n, op in ops.items()}
 
 
 def describe() -> list[tuple[str, bool, str]]:
@@ -132,7 +142,9 @@ def describe() -> list[tuple[str, bool, str]]:
 
 
 def missing(device: torch.device) -> str | None:
-    """Why the backend made for this kind of device is not available; None where it is."""
-    home = _HOME.get(device.type)
-    reasons = (detail for name, available, detail in describe() if name == home and not available)
-    return next(reasons, None)
+    """Why no backend made for this kind of device is available; None where one is."""
+    home = _HOME.get(device.type, ())
+    rows = [(available, detail) for name, available, detail in describe() if name in home]
+    if any(available for available, _ in rows):
+        return None
+    return "; ".join(detail for _, detail in rows) or None

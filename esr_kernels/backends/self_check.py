@@ -7,20 +7,50 @@ refuses what it gets wrong, so that a mistake costs speed and never a picture.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 
+@cache
+def first_disagreement(
+    ops: tuple[str, ...],
+    implementation: Callable[[str], Callable],
+    device: torch.device,
+    dtype: torch.dtype,
+    rounding: torch.dtype,
+) -> str | None:
+    """What the first of these ops that is wrong gets wrong, None if none is; tried out once.
+
+    ``implementation``: gives a backend's function for an op. Else as for :func:`disagreement`.
+    """
+    from . import references
+
+    found = (
+        disagreement(op, implementation(op), references[op], device, dtype, rounding) for op in ops
+    )
+    return next((reason for reason in found if reason), None)
+
+
 def disagreement(
-    op: str, run: Callable, reference: Callable, device: torch.device, dtype: torch.dtype
+    op: str,
+    run: Callable,
+    reference: Callable,
+    device: torch.device,
+    dtype: torch.dtype,
+    rounding: torch.dtype | None = None,
 ) -> str | None:
     """None where ``run`` is as near to float64 as ``reference`` is there, else what is wrong.
 
     Both take the schema arguments of ``op``. The rule is that of the tests: at most twice the
     largest error of plain torch in the same dtype, and 3e-6 or a rounding of the largest value.
+
+    Args:
+        rounding: the dtype of plain torch that has the digits of ``run``; ``dtype`` if None.
     """
+    rounding = rounding or dtype
     rounded = _tensors(lambda t: t.to(dtype), _operands(op))
     exact = tree_leaves(reference(*_tensors(Tensor.double, rounded)))
     here = _tensors(lambda t: t.to(device), rounded)
@@ -28,9 +58,9 @@ def disagreement(
         ours = tree_leaves(run(*here))
     except Exception as error:  # a compiler's or a driver's, of any kind
         return f"{op} fails on {device}: {type(error).__name__}: {error}".splitlines()[0]
-    plain = tree_leaves(reference(*here))
+    plain = tree_leaves(reference(*_tensors(lambda t: t.to(rounding), here)))
     for y, theirs, truth in zip(ours, plain, exact, strict=True):
-        slack = max(3e-6, torch.finfo(dtype).eps) * truth.abs().max().item()
+        slack = max(3e-6, torch.finfo(rounding).eps) * truth.abs().max().item()
         allowed = 2 * _error(theirs, truth) + slack
         if y.shape != truth.shape or not _error(y, truth) <= allowed:
             wrong = f"error {_error(y, truth):.2g}" if y.shape == truth.shape else "another shape"
@@ -56,6 +86,9 @@ def _operands(op: str) -> tuple:
     x = tensor(2, 20, 19, 37)
     if op == "conv3x3_act":
         return [x, tensor(2, 3, 19, 37)], tensor(26, 23, 3, 3), tensor(26), "silu", 0.0, None
+    if op == "depthwise3x3_act":
+        pointwise = tensor(26, 20, 1, 1), tensor(26)
+        return x, tensor(26, 1, 3, 3), tensor(26), "silu", 0.0, tensor(2, 26, 19, 37), *pointwise
     if op == "spab":
         return (x, *(part for _ in range(3) for part in (tensor(20, 20, 3, 3), tensor(20))))
     if op == "pixel_shuffle":
@@ -63,4 +96,8 @@ def _operands(op: str) -> tuple:
     if op == "esa":
         sizes = (8, 20, 1), (8, 8, 1), (8, 8, 3), (8, 8, 3), (20, 8, 1)
         return (x, *(part for o, i, k in sizes for part in (tensor(o, i, k, k), tensor(o))))
+    if op == "selective_scan":
+        tokens, states = (2, 19, 37), (2, 19, 5)
+        delta, A = tensor(*tokens) + 0.5, -1 - 4 * (tensor(37, 5) + 0.5)
+        return tensor(*tokens), delta, A, tensor(*states), tensor(*states), tensor(37)
     raise ValueError(f"no operands to check {op!r} with")

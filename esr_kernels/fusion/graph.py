@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,12 @@ from torch.fx.node import map_arg
 from .. import ops  # noqa: F401  (registers torch.ops.esr_kernels)
 
 CONV = torch.ops.esr_kernels.conv3x3_act.default
+DEPTHWISE = torch.ops.esr_kernels.depthwise3x3_act.default
 SPAB = torch.ops.esr_kernels.spab.default
 ESA = torch.ops.esr_kernels.esa.default
 PIXEL_SHUFFLE = torch.ops.esr_kernels.pixel_shuffle.default
-OPS = (CONV, SPAB, ESA, PIXEL_SHUFFLE)
+SELECTIVE_SCAN = torch.ops.esr_kernels.selective_scan.default
+OPS = (CONV, DEPTHWISE, SPAB, ESA, PIXEL_SHUFFLE, SELECTIVE_SCAN)
 
 
 def value(node: Any) -> Tensor | None:
@@ -64,6 +66,8 @@ def calls(node: Any, *targets: Callable) -> bool:
 class Conv:
     """A ``conv3x3_act`` node taken apart: its schema arguments."""
 
+    target: ClassVar[Callable] = CONV
+
     inputs: tuple[Node, ...]
     weight: Node
     bias: Node | None
@@ -85,6 +89,22 @@ class Conv:
         return self.act == "none" and self.residual is None
 
 
+@dataclass(frozen=True)
+class Depthwise(Conv):
+    """A ``depthwise3x3_act`` node taken apart; ``inputs`` holds the one that it reads."""
+
+    target: ClassVar[Callable] = DEPTHWISE
+
+    pointwise: Node | None = None
+    pointwise_bias: Node | None = None
+
+    @property
+    def args(self) -> tuple:
+        (x,) = self.inputs
+        epilogue = self.act, self.slope, self.residual
+        return (x, self.weight, self.bias, *epilogue, self.pointwise, self.pointwise_bias)
+
+
 def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
     """The node as a ``Conv`` if it is one (of that kernel size)."""
     if not calls(node, CONV):
@@ -92,6 +112,19 @@ def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
     inputs, *rest = node.args
     conv = Conv(tuple(inputs), *rest)
     return conv if kernel in (None, conv.kernel) else None
+
+
+def depthwise_of(node: Any) -> Depthwise | None:
+    """The node as a ``Depthwise`` if it is one."""
+    if not calls(node, DEPTHWISE):
+        return None
+    x, *rest = node.args
+    return Depthwise((x,), *rest)
+
+
+def filter_of(node: Any) -> Conv | None:
+    """The node as a ``Conv`` or a ``Depthwise``, whichever it is: what has weight and epilogue."""
+    return conv_of(node) or depthwise_of(node)
 
 
 def bare_conv(node: Any, kernel: int) -> Conv | None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from .graph import CONV, PIXEL_SHUFFLE, SPAB, calls, shape, value
+from .graph import CONV, DEPTHWISE, PIXEL_SHUFFLE, SPAB, calls, shape, value
 
 # Every value of the result depends on the values at its own place only.
 _POINTWISE = frozenset(
@@ -59,6 +59,8 @@ def _growth(node: Node) -> tuple[int, int] | None:
         return None
     if node.target is CONV:
         return value(node.args[1]).shape[-1] // 2, 1
+    if node.target is DEPTHWISE:
+        return 1, 1
     if node.target is SPAB:
         return 3, 1
     if node.target is PIXEL_SHUFFLE:

@@ -1,6 +1,7 @@
 """One canonical form for the many ways in which networks write the same computation.
 
-- convolutions with constant weights: ``conv3x3_act`` where the op takes them, else ``torch.conv2d``
+- convolutions with constant weights: ``conv3x3_act`` or ``depthwise3x3_act`` where the op takes
+  them, else ``torch.conv2d``
 - activations as functions, arithmetic as ``operator.add/sub/mul/truediv``, ``torch.cat``,
   ``torch.pixel_shuffle``, ``torch.max_pool2d``, ``F.interpolate`` with fixed positional arguments
 - in-place writes become new values: whoever read the overwritten tensor later reads the new one
@@ -19,12 +20,13 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from . import vocabulary as words
-from .graph import CONV, Conv, calls, constant, sweep, value
+from .graph import CONV, DEPTHWISE, Conv, Depthwise, calls, constant, sweep, value
 from .trace import Traced, Untraceable
 
 # Functions whose result never shares memory with an argument.
 _FRESH = frozenset(
-    {CONV, torch.conv2d, F.relu, F.leaky_relu, F.silu, F.gelu, torch.sigmoid, torch.tanh, torch.cat}
+    {CONV, DEPTHWISE, torch.conv2d, torch.sigmoid, torch.tanh, torch.cat}
+    | {F.relu, F.leaky_relu, F.silu, F.gelu}
     | {operator.add, operator.sub, operator.mul, operator.truediv, torch.pixel_shuffle}
     | {torch.max_pool2d, F.interpolate, F.prelu}
 )
@@ -134,10 +136,13 @@ class _Normaliser:
                 bias = constant(self.graph, bias, f"{node.meta['path']}.bias")
         kernel = value(weight)
         fixed = kernel is not None and (bias is None or value(bias) is not None)
-        if fixed and groups == 1 and stride == dilation == (1, 1):
+        if fixed and stride == dilation == (1, 1):
             k = kernel.shape[-1]
-            if kernel.shape[2:] in ((1, 1), (3, 3)) and padding in ((k // 2, k // 2), "same"):
+            kept = padding in ((k // 2, k // 2), "same")
+            if kept and groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
                 return words.Call(CONV, Conv((x,), weight, bias).args)
+            if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
+                return words.Call(DEPTHWISE, Depthwise((x,), weight, bias).args)
         return words.Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def overwrite(self, old: Node, new: Node) -> None:

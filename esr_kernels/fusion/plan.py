@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import backends
 from .copying import hooks_of, private_copy, tensors_of
+from .cuda_graphs import Replayed
 from .fingerprint import Fingerprint
 from .graph import OPS, calls, execute, to_module
 from .halo import radius
@@ -64,11 +65,14 @@ class _Fused:
     left_out: list[str]
 
 
-def make_plan(module: nn.Module, compute_dtype: torch.dtype | None = None) -> Plan:
+def make_plan(
+    module: nn.Module, compute_dtype: torch.dtype | None = None, cuda_graphs: bool = False
+) -> Plan:
     """Plans a module; never raises for a module that cannot be accelerated, but reports why.
 
-    ``compute_dtype``: what to compute in, the module's own dtype if None. Raises what the backends
-    raise (``ValueError`` for an unknown ``ESR_KERNELS_BACKEND``).
+    ``compute_dtype``: what to compute in, the module's own dtype if None. ``cuda_graphs``: whether
+    to replay it from CUDA graphs on a GPU. Raises what the backends raise (``ValueError`` for an
+    unknown ``ESR_KERNELS_BACKEND``).
     """
     with _apart():
         try:
@@ -81,7 +85,11 @@ def make_plan(module: nn.Module, compute_dtype: torch.dtype | None = None) -> Pl
         except Untraceable as error:
             report = Report(f"not accelerated as a whole: {error}")
             return Plan(Fingerprint(module, (), ()), report, retry=False)
-        return _bound(module, fused, dtype, device, compute_dtype or dtype)
+        plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
+    if cuda_graphs and plan.run is not None and device.type == "cuda":
+        parts = ", ".join(fused.traced.opaque)
+        plan.run = Replayed(plan.run, f"{parts} run as they are" if parts else None)
+    return plan
 
 
 @contextmanager
@@ -169,8 +177,8 @@ def _bound(
     named: dict[str, str] = {}
     if any(calls(node, *OPS) for node in fused.graph.nodes):
         modules = {path: _AsItIs(module.get_submodule(path), dtype) for path in kept}
-        bound, named = backends.bind(to_module(fused.graph, modules), device, compute_dtype)
-        plan.run = bound if compute_dtype == dtype else _cast(bound, compute_dtype, dtype)
+        graph = to_module(fused.graph, modules)
+        plan.run, named = backends.bind(graph, device, compute_dtype, dtype)
     plan.report = _report(fused, named, plan, compute_dtype)
     return plan
 
@@ -184,14 +192,6 @@ def _report(fused: _Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) 
     lines += [Line(path, "as it is", reason) for path, reason in opaque.items()]
     lines += [Line("", "left out", f"{name}: results differed") for name in fused.left_out]
     return Report(title, lines)
-
-
-def _cast(run: Callable, inner: torch.dtype, outer: torch.dtype) -> Callable:
-    def back(value: Any) -> Any:
-        fits = isinstance(value, Tensor) and value.dtype == inner
-        return value.to(outer) if fits else value
-
-    return lambda x: map_aggregate(run(x.to(inner)), back)
 
 
 class _AsItIs(nn.Module):

@@ -10,7 +10,19 @@ import torch
 from torch.fx import Graph, Node
 
 from ..backends import REFERENCE
-from .graph import CONV, ESA, OPS, PIXEL_SHUFFLE, SPAB, Conv, conv_of, paths, value
+from .graph import (
+    ESA,
+    OPS,
+    PIXEL_SHUFFLE,
+    SELECTIVE_SCAN,
+    SPAB,
+    Conv,
+    Depthwise,
+    filter_of,
+    paths,
+    shape,
+    value,
+)
 
 
 @dataclass(frozen=True)
@@ -77,23 +89,33 @@ def _name(node: Node) -> str:
 
 
 def _detail(node: Node) -> str:
-    if node.target is CONV:
-        return _conv_detail(conv_of(node))
+    conv = filter_of(node)
+    if conv is not None:
+        return _kernel(conv) + _epilogue(conv)
     if node.target is SPAB:
         return f"three 3x3, {_channels(node.args[1])}, silu, attention"
     if node.target is ESA:
         return f"{value(node.args[9]).shape[0]} channels, conv1 to the product"
+    if node.target is SELECTIVE_SCAN:
+        channels, states = shape(node.args[2])
+        return f"{channels} channels, {states} states each"
     skip = " + enlarged picture" if node.args[4] is not None else ""
     assert node.target is PIXEL_SHUFFLE
     return f"3x3, {_channels(node.args[1])}, x{node.args[3]}{skip}"
 
 
-def _conv_detail(conv: Conv) -> str:
-    act = {"none": "", "lrelu": f", lrelu({conv.slope:g})", "spab": ", SPAB's attention"}
+def _kernel(conv: Conv) -> str:
+    if isinstance(conv, Depthwise):
+        before = "" if conv.pointwise is None else f"1x1, {_channels(conv.pointwise)}, "
+        return f"{before}depthwise 3x3, {value(conv.weight).shape[0]} channels"
     joined = f", {len(conv.inputs)} inputs" if len(conv.inputs) > 1 else ""
+    return f"{conv.kernel}x{conv.kernel}, {_channels(conv.weight)}{joined}"
+
+
+def _epilogue(conv: Conv) -> str:
+    act = {"none": "", "lrelu": f", lrelu({conv.slope:g})", "spab": ", SPAB's attention"}
     added = ", + residual" if conv.residual is not None and conv.act != "spab" else ""
-    tail = act.get(conv.act, f", {conv.act}")
-    return f"{conv.kernel}x{conv.kernel}, {_channels(conv.weight)}{joined}{tail}{added}"
+    return act.get(conv.act, f", {conv.act}") + added
 
 
 def _channels(weight: Node) -> str:

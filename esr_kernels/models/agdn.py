@@ -1,6 +1,5 @@
 """AGDN, the attention guidance distillation network (team 31)."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -14,15 +13,13 @@ from .blocks import (
     Residual,
     VarianceAttention,
     WindowedChannelAttention,
-    check_picture,
     conv1x1,
     conv3x3,
     depthwise,
     mirrored_bsconv,
-    pixel_shuffle_upsampler,
-    register_mean,
 )
-from .network import Network, Shapes, Upscaler
+from .concat_trunk import ConcatTrunk
+from .network import Network, Shapes
 from .reparam import named
 from .shapes import blocks, scale_and_channels, vote
 
@@ -31,7 +28,7 @@ WINDOW = 96
 TWO_LEVELS = (Level(1, 5, 1, variance=4), Level(2, 7, 1, variance=3))
 
 
-class AGDN(Upscaler):
+class AGDN(ConcatTrunk):
     """Attention Guidance Distillation Network.
 
     ``F0 = fea_conv(x - mean)``, then ``blocks`` times AGDB, ``L = c2(gelu(c1(cat(F1, F2, ...)))) +
@@ -60,28 +57,9 @@ class AGDN(Upscaler):
         blocks: int = 4,
         scale: int = 4,
     ):
-        super().__init__(scale=scale, in_channels=3, out_channels=3)
-        register_mean(self)
-        self.blocks = blocks
-        self.fea_conv = conv3x3(3, width)
-        for i in range(1, blocks + 1):
-            self.add_module(f"B{i}", AGDB(width, hidden, attention_hidden, heads, ffn_hidden))
-        self.c1 = conv1x1(blocks * width, width)
+        sizes = (width, hidden, attention_hidden, heads, ffn_hidden)
+        super().__init__(width, [AGDB(*sizes) for _ in range(blocks)], scale=scale)
         self.c2 = mirrored_bsconv(width, width)
-        self.upsampler = pixel_shuffle_upsampler(width, 3, scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
-
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
-        """
-        x = check_picture(x, self.in_channels, self.min_size)
-        first = self.fea_conv(x - self.mean)
-        features = [first]
-        for i in range(1, self.blocks + 1):
-            features.append(getattr(self, f"B{i}")(features[-1]))
-        joined = F.gelu(self.c1(torch.cat(features[1:], 1)))
-        return self.upsampler(self.c2(joined) + first) + self.mean
 
 
 class AGDB(Distillation):

@@ -1,15 +1,18 @@
 """IFADNet, intermittent feature aggregation with distillation (team 33)."""
 
-from .blocks import ESA
+from .blocks import ESA, ESA_MIN_SIZE, same_padding
+from .concat_trunk import ConcatTrunk
 from .network import Network, Shapes
-from .spaced import SpacedBlock, SpacedNetwork, dense, detect, separable
+from .reparam import named
+from .spaced import SpacedBlock, dense, detect, separable
 
 
-class IFADNet(SpacedNetwork):
+class IFADNet(ConcatTrunk):
     """Intermittent Feature Aggregation network with Distillation.
 
-    A ``SpacedNetwork`` whose odd blocks have three blueprint-separable convolutions and whose even
-    ones three 3x3 convolutions and ESA.
+    ``F0 = fea_conv(x - mean)``, then the blocks, ``L = gelu(c1(cat(F1, F2, ...))) + F0`` with c1
+    1x1; the output is ``mean`` added to the pixel shuffle of a last 3x3 convolution of L. The odd
+    blocks have three blueprint-separable convolutions, the even ones three 3x3 and ESA.
 
     ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map.
     ``training_form``: the 3x3 convolutions as the ``RepBlock`` they are trained as; ``slim()``
@@ -19,6 +22,7 @@ class IFADNet(SpacedNetwork):
     """
 
     name = "ifadnet"
+    min_size = ESA_MIN_SIZE
 
     def __init__(
         self,
@@ -36,7 +40,10 @@ class IFADNet(SpacedNetwork):
             return SpacedBlock(layers, esa=ESA(width, esa_hidden))
 
         parts = [block(number) for number in range(1, blocks + 1)]
-        super().__init__(parts, width, scale, training_form)
+        super().__init__(width, parts, scale=scale)
+        self.training_form = training_form
+        same_padding(self.fea_conv)
+        self.upsampler = named("upsampleOneStep", self.upsampler)
 
 
 def _detect(shapes: Shapes) -> dict | None:

@@ -6,24 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import (
-    BSConv,
-    Distillation,
-    FourierAttention,
-    PixelLayerNorm,
-    check_picture,
-    conv1x1,
-    depthwise,
-    pixel_shuffle_upsampler,
-)
-from .network import Network, Shapes, Upscaler
+from .blocks import BSConv, Distillation, FourierAttention, PixelLayerNorm, conv1x1, depthwise
+from .concat_trunk import ConcatTrunk
+from .network import Network, Shapes
 from .reparam import fold_repeated_input
 from .shapes import blocks, scale_and_channels, size, vote
 
 DILATIONS = (1, 1, 3)
 
 
-class LKFN(Upscaler):
+class LKFN(ConcatTrunk):
     """Large Kernel Frequency-enhanced Network.
 
     ``F0 = fea_conv(cat(x, x, x, x))``, then ``blocks`` times LKFB, ``L = c2(gelu(c1(cat(F1, F2,
@@ -48,28 +40,15 @@ class LKFN(Upscaler):
         copies: int = 4,
         scale: int = 4,
     ):
-        super().__init__(scale=scale, in_channels=3, out_channels=3)
-        self.blocks = blocks
+        parts = [LKFB(width, hidden) for _ in range(blocks)]
+        super().__init__(width, parts, scale=scale, centred=False)
         self.copies = copies
         self.fea_conv = BSConv(3 * copies, width)
-        for i in range(1, blocks + 1):
-            self.add_module(f"B{i}", LKFB(width, hidden))
-        self.c1 = conv1x1(blocks * width, width)
         self.c2 = BSConv(width, width)
-        self.upsampler = pixel_shuffle_upsampler(width, 3, scale)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
-
-        Any H, W from 1. Raises ``ValueError`` for a wrong rank, channel count or empty batch.
-        """
-        x = check_picture(x, self.in_channels, self.min_size)
-        first = self.fea_conv(torch.cat([x] * self.copies, 1))
-        features = [first]
-        for i in range(1, self.blocks + 1):
-            features.append(getattr(self, f"B{i}")(features[-1]))
-        joined = F.gelu(self.c1(torch.cat(features[1:], 1)))
-        return self.upsampler(self.c2(joined) + first)
+    def enter(self, x: Tensor) -> Tensor:
+        """``cat(x, x, ...)``: ``[N, 3, H, W]`` to ``[N, 3 * copies, H, W]``."""
+        return torch.cat([x] * self.copies, 1)
 
     def inference_form(self) -> "LKFN":
         """A copy whose first convolution takes the picture once."""

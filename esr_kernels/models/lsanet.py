@@ -1,17 +1,19 @@
 """LSANet, the lightweight spaced attention network (team 44)."""
 
-from torch import Tensor
-
-from .blocks import ESA, conv1x1, mirrored_bsconv
+from .blocks import ESA, ESA_MIN_SIZE, conv1x1, mirrored_bsconv, same_padding
+from .concat_trunk import ConcatTrunk
 from .network import Network, Shapes
-from .spaced import SpacedBlock, SpacedNetwork, dense, detect, separable
+from .reparam import named
+from .spaced import SpacedBlock, dense, detect, separable
 
 
-class LSANet(SpacedNetwork):
+class LSANet(ConcatTrunk):
     """Lightweight Spaced Attention Network.
 
-    A ``SpacedNetwork`` whose blocks begin with a blueprint-separable convolution. Two more follow
-    in the odd blocks, two 3x3 convolutions, a 1x1 and ESA in the even ones. One more ends ``fuse``.
+    ``F0 = fea_conv(x - mean)``, then the blocks, ``L = c2(gelu(c1(cat(F1, F2, ...)))) + F0`` with
+    c1 1x1 and c2 blueprint-separable; the output is ``mean`` added to the pixel shuffle of a last
+    3x3 convolution of L. A block begins with a blueprint-separable convolution; two more follow in
+    the odd ones, two 3x3 convolutions, a 1x1 and ESA in the even ones.
 
     ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map.
     ``training_form``: the 3x3 convolutions as the ``RepBlock`` they are trained as; ``slim()``
@@ -21,6 +23,7 @@ class LSANet(SpacedNetwork):
     """
 
     name = "lsanet"
+    min_size = ESA_MIN_SIZE
 
     def __init__(
         self,
@@ -39,12 +42,11 @@ class LSANet(SpacedNetwork):
             return SpacedBlock(layers, c5=conv1x1(width, width), esa=ESA(width, esa_hidden))
 
         parts = [block(number) for number in range(1, blocks + 1)]
-        super().__init__(parts, width, scale, training_form)
+        super().__init__(width, parts, scale=scale)
+        self.training_form = training_form
+        same_padding(self.fea_conv)
         self.c2 = mirrored_bsconv(width, width)
-
-    def fuse(self, joined: Tensor) -> Tensor:
-        """``c2(gelu(c1(joined)))``: ``[N, blocks * width, H, W]`` to ``[N, width, H, W]``."""
-        return self.c2(super().fuse(joined))
+        self.upsampler = named("upsampleOneStep", self.upsampler)
 
 
 def _detect(shapes: Shapes) -> dict | None:

@@ -1,62 +1,15 @@
-"""What IFADNet and LSANet share: blocks that attend only every second time, joined at the end."""
+"""What IFADNet and LSANet share: blocks of which only every second one attends."""
 
 import re
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import (
-    ESA_MIN_SIZE,
-    check_picture,
-    conv1x1,
-    conv3x3,
-    mirrored_bsconv,
-    pixel_shuffle_upsampler,
-    register_mean,
-    same_padding,
-)
-from .network import Shapes, Upscaler
+from .blocks import conv3x3, mirrored_bsconv
+from .network import Shapes
 from .reparam import RepBlock, named
 from .shapes import blocks, scale_and_channels, vote
-
-
-class SpacedNetwork(Upscaler):
-    """``F0 = fea_conv(x - mean)``, the blocks B1, B2, ... one after the other, ``L = fuse(cat(F1,
-    F2, ...)) + F0``; the output is ``mean`` added to the pixel shuffle of a last 3x3 convolution of
-    L. A block gives ``width`` channels, as it takes.
-    """
-
-    min_size = ESA_MIN_SIZE
-
-    def __init__(self, parts: Sequence[nn.Module], width: int, scale: int, training_form: bool):
-        super().__init__(scale=scale, in_channels=3, out_channels=3)
-        register_mean(self)
-        self.blocks = len(parts)
-        self.training_form = training_form
-        self.fea_conv = same_padding(conv3x3(3, width))
-        for i, block in enumerate(parts, 1):
-            self.add_module(f"B{i}", block)
-        self.c1 = conv1x1(self.blocks * width, width)
-        self.upsampler = named("upsampleOneStep", pixel_shuffle_upsampler(width, 3, scale))
-
-    def fuse(self, joined: Tensor) -> Tensor:
-        """``gelu(c1(joined))`` with a 1x1 convolution: ``[N, blocks * width, H, W]`` to
-        ``[N, width, H, W]``."""
-        return F.gelu(self.c1(joined))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
-
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
-        """
-        x = check_picture(x, self.in_channels, self.min_size)
-        first = self.fea_conv(x - self.mean)
-        features = [first]
-        for i in range(1, self.blocks + 1):
-            features.append(getattr(self, f"B{i}")(features[-1]))
-        return self.upsampler(self.fuse(torch.cat(features[1:], 1)) + first) + self.mean
 
 
 class SpacedBlock(nn.Module):

@@ -6,8 +6,17 @@ as ``reference``, its meaning in plain torch.
 """
 
 from .conv3x3_act import conv3x3_act
+from .depthwise3x3_act import depthwise3x3_act
 from .esa import esa
 from .pixel_shuffle import pixel_shuffle
+from .selective_scan import selective_scan
 from .spab import spab
 
-__all__ = ["conv3x3_act", "esa", "pixel_shuffle", "spab"]
+__all__ = [
+    "conv3x3_act",
+    "depthwise3x3_act",
+    "esa",
+    "pixel_shuffle",
+    "selective_scan",
+    "spab",
+]

@@ -38,9 +38,21 @@ def image(name: str, x: Tensor) -> None:
             f"{name} is {short(x.dtype)}; use float32, float16, bfloat16 or float64 "
             f"(for an 8-bit picture: {name}.float() / 255)"
         )
-    if x.dim() != 4:
-        way_out = f"; add the batch with {name}.unsqueeze(0)" if x.dim() == 3 else ""
-        raise ValueError(f"{name} has shape {list(x.shape)}, expected [N, C, H, W]{way_out}")
+    _axes(name, x, "N, C, H, W")
+
+
+def sequence(name: str, x: Tensor) -> None:
+    """``x`` has to be ``[N, L, E]``, not empty, of a floating dtype."""
+    if x.dtype not in _DTYPES:
+        raise TypeError(f"{name} is {short(x.dtype)}; use float32, float16, bfloat16 or float64")
+    _axes(name, x, "N, L, E")
+
+
+def _axes(name: str, x: Tensor, axes: str) -> None:
+    missing = axes.count(",") + 1 - x.dim()
+    if missing:
+        way_out = f"; add the batch with {name}.unsqueeze(0)" if missing == 1 else ""
+        raise ValueError(f"{name} has shape {list(x.shape)}, expected [{axes}]{way_out}")
     if x.numel() == 0:
         raise ValueError(f"{name} is empty: its shape is {list(x.shape)}")
 

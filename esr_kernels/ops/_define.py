@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from torch.utils.flop_counter import register_flop_formula
 
 from esr_kernels.backends import choose, references
+from esr_kernels.backends.layout import memory_format
 
 from . import _memory
 
@@ -37,6 +38,7 @@ def define(
     check: Callable,
     reference: Callable,
     flops: Callable,
+    shapes: Callable | None = None,
     check_out: Callable | None = None,
 ) -> torch._ops.OpOverloadPacket:
     """Registers ``esr_kernels::<schema>`` and returns it; call its ``.default``.
@@ -47,16 +49,14 @@ def define(
         check: takes the schema arguments; raises ValueError or TypeError for what does not fit.
         reference: takes the schema arguments; plain torch, differentiable.
         flops: takes shapes in place of tensors; 2 per multiply-add, as in torch.
+        shapes: takes the schema arguments; the shapes and dtypes of the results, as tensors. By
+            default those of ``reference``, which has to be quick then: compilers run it on fakes.
         check_out: gives the op a second form, ``.out``, that writes its one result into the keyword
             argument ``out``. Called after ``check``, with ``out`` besides.
     """
     name = schema.partition("(")[0]
 
-    def in_torch(*args):
-        image = _image(args)
-        return tree_map(
-            lambda y: y.contiguous(memory_format=memory_format(image)), reference(*args)
-        )
+    in_torch, on_fakes = _formatted(reference), _formatted(shapes or reference)
 
     def run(*args):
         check(*args)
@@ -66,7 +66,7 @@ def define(
 
     def shapes_only(*args):
         check(*args)
-        return in_torch(*args)
+        return on_fakes(*args)
 
     references[name] = in_torch
     _LIBRARY.define(schema, tags=_TAGS)
@@ -79,6 +79,16 @@ def define(
     _register_autocast(name, op.default)
     register_flop_formula(op)(lambda *args, out_shape=None, **kwargs: flops(*args))
     return op
+
+
+def _formatted(function: Callable) -> Callable:
+    """``function`` with results in the memory format of its input."""
+
+    def run(*args):
+        image = _image(args)
+        return tree_map(lambda y: y.contiguous(memory_format=memory_format(image)), function(*args))
+
+    return run
 
 
 def _define_out(schema: str, check: Callable, check_out: Callable, reference: Callable) -> None:
@@ -101,17 +111,6 @@ def _define_out(schema: str, check: Callable, check_out: Callable, reference: Ca
     _LIBRARY.define(f"{name}.out({arguments}, *, Tensor(a!) out) -> ()", tags=_TAGS)
     _LIBRARY.impl(f"{name}.out", run, "CompositeExplicitAutograd")
     torch.library.register_fake(f"{NAMESPACE}::{name}.out", check_all, lib=_LIBRARY)
-
-
-def memory_format(image: Tensor) -> torch.memory_format:
-    """The format that an op's results take: channels_last if ``image`` is, else contiguous.
-
-    A tensor that is dense in both senses (one channel, or one pixel) counts as contiguous, and so
-    does a tensor that is dense in neither.
-    """
-    if not image.is_contiguous() and image.is_contiguous(memory_format=torch.channels_last):
-        return torch.channels_last
-    return torch.contiguous_format
 
 
 def _image(args: tuple) -> Tensor:

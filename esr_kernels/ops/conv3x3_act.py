@@ -14,10 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import _check
+from . import _check, _epilogue
 from ._define import define
-
-ACTIVATIONS = ("none", "relu", "lrelu", "silu", "gelu", "spab")
 
 
 def reference(
@@ -31,17 +29,7 @@ def reference(
     """The op in plain torch; see :func:`conv3x3_act`."""
     x = inputs[0] if len(inputs) == 1 else torch.cat(list(inputs), 1)
     y = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
-    if act == "spab":
-        return (y + residual) * (y.sigmoid() - 0.5)
-    if act == "relu":
-        y = F.relu(y)
-    elif act == "lrelu":
-        y = F.leaky_relu(y, slope)
-    elif act == "silu":
-        y = F.silu(y)
-    elif act == "gelu":
-        y = F.gelu(y)
-    return y if residual is None else y + residual
+    return _epilogue.epilogue(y, act, slope, residual)
 
 
 def _check_args(inputs, weight, bias, act, slope, residual) -> None:
@@ -58,12 +46,7 @@ def _check_args(inputs, weight, bias, act, slope, residual) -> None:
         _check.shape(name, x, (n, x.shape[1], h, w), "N, H and W of x[0]")
         channels += x.shape[1]
     _check.conv("weight", weight, "bias", bias, channels, (1, 3))
-    if act not in ACTIVATIONS:
-        raise ValueError(f"act is {act!r}, expected one of: {', '.join(ACTIVATIONS)}")
-    if residual is not None:
-        _check.shape("residual", residual, (n, weight.shape[0], h, w), "the shape of the result")
-    elif act == "spab":
-        raise ValueError('act="spab" needs residual, the input of the block')
+    _epilogue.check(act, residual, (n, weight.shape[0], h, w))
 
 
 def _check_out(inputs, weight, bias, act, slope, residual, *, out) -> None:
@@ -137,8 +120,7 @@ def conv3x3_act(
         _check.tensors(x=each)
     _check.tensors(weight=weight)
     _check.optional_tensors(bias=bias, residual=residual, out=out)
-    if not isinstance(act, str) or not isinstance(slope, (int, float)):
-        raise TypeError("act has to be a string and slope a number")
+    _epilogue.check_types(act, slope)
     if out is None:
         return _OP.default(inputs, weight, bias, act, slope, residual)
     if torch.is_grad_enabled() and any(

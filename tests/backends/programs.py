@@ -45,6 +45,13 @@ class Net:
         self.channels[value] = out
         return value
 
+    def depthwise(self, source: int, act: str = "silu", residual: int = -1) -> int:
+        channels = self.channels[source]
+        weight, bias = self.weight(channels, 1, 3), self.draw.standard_normal(channels) * 0.2
+        value = self.program.depthwise(source, weight, bias, act, 0.1, residual)
+        self.channels[value] = channels
+        return value
+
     def esa(self, q: int, hidden: int = 4) -> int:
         c, f = self.channels[q], hidden
         sizes = [(f, c, 1), (f, f, 1), (f, f, 3), (f, f, 3), (c, f, 1)]

@@ -17,7 +17,7 @@ from esr_kernels import backends
 from esr_kernels.backends import cpu
 
 CPU = torch.device("cpu")
-OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle")
+OPS = ("conv3x3_act", "depthwise3x3_act", "spab", "esa", "pixel_shuffle", "selective_scan")
 PROJECT = Path(__file__).resolve().parents[2]
 built = pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built")
 
@@ -131,20 +131,22 @@ def test_describe_survives_an_unknown_instruction_set(monkeypatch):
 @built
 def test_describe():
     rows = backends.describe()
-    assert [name for name, _, _ in rows] == ["cpu", "triton", "reference"]
-    assert rows[0][1] and rows[2][1]
+    assert [name for name, _, _ in rows] == ["cpu", "cuda", "triton", "reference"]
+    assert rows[0][1] and rows[-1][1]
     assert rows[0][2].startswith(f"uses {cpu._C.isas()[0]}; built, and tested on: ")
     assert all(isa in rows[0][2] for isa in cpu._C.built_isas())
 
 
 def test_missing_is_about_the_device(monkeypatch):
-    rows = [("cpu", False, "no compiler"), ("triton", False, "no GPU"), ("reference", True, "")]
+    rows = [("cpu", False, "no compiler"), ("cuda", False, "no nvcc"), ("triton", False, "no GPU")]
     monkeypatch.setattr(backends, "describe", lambda: rows)
     assert backends.missing(CPU) == "no compiler"
-    assert backends.missing(torch.device("cuda")) == "no GPU"
+    assert backends.missing(torch.device("cuda")) == "no nvcc; no GPU"
     assert backends.missing(torch.device("meta")) is None
     rows[0] = ("cpu", True, "uses avx2")
     assert backends.missing(CPU) is None
+    rows[2] = ("triton", True, "")
+    assert backends.missing(torch.device("cuda")) is None
 
 
 def test_without_the_module(monkeypatch):

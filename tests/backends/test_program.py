@@ -84,6 +84,29 @@ def test_values_are_read_in_later_stages(isa, tolerance):
 
 
 @every_isa
+@pytest.mark.parametrize("height", [1, 4, 5, 13, 33, 41, 90])
+def test_depthwise_between_convolutions(isa, height):
+    """It looks as far as a 3x3 convolution: bands, rings and seams know it."""
+
+    def build():
+        net = Net(isa)
+        x = net.input(5)
+        value = early = net.conv([x], 6, 1, act="none")
+        for depth in range(5):
+            value = net.depthwise(value, residual=early if depth % 2 else -1)
+            value = net.conv([value], 6, 3 if depth == 2 else 1)
+        for result in (value, net.depthwise(early, "none"), early):
+            net.output(result)
+        return net
+
+    net, x = build(), picture(2, 5, height, (1, 17, 33, 65)[height % 4])
+    expected = build()(x)
+    net(picture(1, 5, 100, 90))  # leaves larger rings behind
+    for threads in (1, *THREADS):
+        assert same(net(x, threads=threads), expected), threads
+
+
+@every_isa
 @pytest.mark.parametrize("size", [(15, 15), (15, 33), (16, 17), (31, 64), (33, 65), (64, 127)])
 def test_esa_between_convolutions(isa, size):
     """Its maps are shared by the threads; the second block reuses the first one's buffers."""

@@ -32,6 +32,13 @@ ESA = [(w, None) for w in [*ESA, ESA[2], torch.rand(3, 2, 1, 1).double().numpy()
         ("needs a residual", lambda p, x: p.conv([x], W, None, "spab")),
         ("residual's channels", lambda p, x: p.conv([x], W, None, residual=x)),
         ("value", lambda p, x: p.conv([x], W, None, residual=99)),
+        ("channels, 1, 3, 3", lambda p, x: p.depthwise(x, W, None)),
+        ("channels, 1, 3, 3", lambda p, x: p.depthwise(x, W[:, :1], None)),
+        ("channels, 1, 3, 3", lambda p, x: p.depthwise(x, W[:3, :1, :1, :1], None)),
+        (r"bias must be \[out\]", lambda p, x: p.depthwise(x, W[:3, :1], W[0, 0, 0, :2])),
+        ("needs a residual", lambda p, x: p.depthwise(x, W[:3, :1], None, "spab")),
+        ("residual's channels", lambda p, x: p.depthwise(x, W[:3, :1], None, residual=p.input(4))),
+        ("value", lambda p, x: p.depthwise(99, W[:3, :1], None)),
         ("conv1, conv_f", lambda p, x: p.esa(x, ESA[:4])),
         ("esa weight 0", lambda p, x: p.esa(x, [ESA[1], *ESA[1:]])),
         ("value", lambda p, x: p.esa(99, ESA)),
@@ -90,3 +97,20 @@ def test_steps_may_be_added_after_a_run():
     net.output(net.conv([x], 4))
     again, second = net(p)
     assert torch.equal(first, again) and not second.isnan().any()
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes", "threads", "isa"),
+    [
+        ("empty", (0, 5, 3, 2), 1, ""),
+        ("empty", (1, 0, 3, 2), 1, ""),
+        ("empty", (1, 5, 0, 2), 1, ""),
+        ("empty", (1, 5, 3, 0), 1, ""),
+        ("threads", (1, 5, 3, 2), 0, ""),
+        ("not built, or not of this", (1, 5, 3, 2), 1, "mmx"),
+    ],
+)
+def test_wrong_scans(words, sizes, threads, isa):
+    nowhere = 0, 0, 0, 0
+    with pytest.raises(ValueError, match=words):
+        _C.selective_scan(*[nowhere] * 4, 0, 0, 0, sizes, threads, isa)

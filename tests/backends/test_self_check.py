@@ -6,7 +6,7 @@ from torch.utils._pytree import tree_map
 
 import esr_kernels.ops  # noqa: F401  (its ops enter their references)
 from esr_kernels.backends import cpu, references, triton
-from esr_kernels.backends.self_check import disagreement
+from esr_kernels.backends.self_check import disagreement, first_disagreement
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
@@ -30,9 +30,9 @@ def test_what_is_right_passes(op, dtype):
     "spoil",
     [
         lambda y: y * 1.05,
-        lambda y: y.flip(3),
+        lambda y: y.flip(-1),
         # The last column, which fills a tile by itself.
-        lambda y: torch.cat([y[..., :-1], y[..., -1:] + 0.1 * y.abs().max()], 3),
+        lambda y: torch.cat([y[..., :-1], y[..., -1:] + 0.1 * y.abs().max()], -1),
         lambda y: torch.full_like(y, float("nan")),
     ],
 )
@@ -57,11 +57,31 @@ def test_triton_refuses_what_it_gets_wrong(monkeypatch):
     monkeypatch.setattr(triton, "_claims_not", lambda op, device, dtype: None)
     right = references["conv3x3_act"]
     runs = references | {"conv3x3_act": lambda *args: right(*args) + 1}
-    monkeypatch.setattr(triton, "implementation", runs.__getitem__)
-    triton._wrong.cache_clear()
-    try:
-        assert "conv3x3_act gives wrong" in triton.refusal("conv3x3_act", CPU, torch.float32)
-        assert "conv3x3_act gives wrong" in triton.refusal("graph", CPU, torch.float32)
-        assert triton.refusal("esa", CPU, torch.float32) is None
-    finally:
-        triton._wrong.cache_clear()
+    monkeypatch.setattr(triton, "implementation", lambda op: runs[op])
+    assert "conv3x3_act gives wrong" in triton.refusal("conv3x3_act", CPU, torch.float32)
+    assert "conv3x3_act gives wrong" in triton.refusal("graph", CPU, torch.float32)
+    assert triton.refusal("esa", CPU, torch.float32) is None
+
+
+def test_an_op_is_tried_once():
+    asked = []
+
+    def implementation(op):
+        asked.append(op)
+        return references[op]
+
+    for _ in range(2):
+        for ops in (("esa",), ("spab", "esa")):
+            dtypes = torch.float16, torch.float16
+            assert first_disagreement(ops, implementation, CPU, *dtypes) is None
+    assert asked == ["esa", "spab", "esa"]
+
+
+def test_tf32_may_round_as_float16_does():
+    def rounded(*args):
+        halves = tree_map(lambda a: a.half() if isinstance(a, torch.Tensor) else a, args)
+        return tree_map(torch.Tensor.float, references["spab"](*halves))
+
+    question = "spab", rounded, references["spab"], CPU, torch.float32
+    assert "gives wrong results" in disagreement(*question)
+    assert disagreement(*question, torch.float16) is None

@@ -11,31 +11,32 @@ import torch
 from esr_kernels.backends import triton
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
+OPS = (
+    "conv3x3_act",
+    "depthwise3x3_act",
+    "spab",
+    "esa",
+    "pixel_shuffle",
+    "selective_scan",
+    "graph",
+)
 
 
 @pytest.fixture
-def gpu(monkeypatch):
-    """Makes torch report a GPU of some compute capability, or none."""
-
-    def report(*capability: int) -> None:
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(capability))
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-        triton._unfit.cache_clear()
-
+def machine(pretend_gpu, monkeypatch):
+    """``pretend_gpu``, and that triton is installed."""
     # No kernel can be tried out on a GPU that is not there.
-    monkeypatch.setattr(triton, "_wrong", lambda op, device, dtype: None)
+    monkeypatch.setattr(triton, "first_disagreement", lambda *question: None)
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(triton, "_INSTALLED", True)
-    yield report
-    triton._unfit.cache_clear()
+    return pretend_gpu
 
 
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)], ids=str)
-def test_takes_its_ops_on_a_gpu(gpu, op, dtype, capability):
-    gpu(*capability)
+def test_takes_its_ops_on_a_gpu(machine, op, dtype, capability):
+    machine(*capability)
     assert triton.refusal(op, CUDA, dtype) is None
 
 
@@ -50,21 +51,21 @@ def test_takes_its_ops_on_a_gpu(gpu, op, dtype, capability):
         ("spab", CUDA, torch.float32, (), "no GPU that torch can use"),
     ],
 )
-def test_refusals_say_why(gpu, op, device, dtype, capability, words):
-    gpu(*capability)
+def test_refusals_say_why(machine, op, device, dtype, capability, words):
+    machine(*capability)
     assert words in triton.refusal(op, device, dtype)
 
 
-def test_without_triton(gpu, monkeypatch):
-    gpu(9, 0)
+def test_without_triton(machine, monkeypatch):
+    machine(9, 0)
     monkeypatch.setattr(triton, "_INSTALLED", False)
     assert "pip install triton" in triton.refusal("spab", CUDA, torch.float32)
     available, detail = triton.describe()
     assert not available and detail.startswith("triton is not installed")
 
 
-def test_the_interpreter_has_to_be_asked_for_twice(gpu, monkeypatch):
-    gpu()
+def test_the_interpreter_has_to_be_asked_for_twice(machine, monkeypatch):
+    machine()
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.delenv("ESR_KERNELS_BACKEND", raising=False)
     assert triton.refusal("spab", CPU, torch.float32) == "the tensor is on cpu"
@@ -72,12 +73,12 @@ def test_the_interpreter_has_to_be_asked_for_twice(gpu, monkeypatch):
     assert triton.refusal("spab", CPU, torch.float32) is None
 
 
-def test_describe_says_how_far_it_was_tested(gpu):
-    gpu(9, 0)
+def test_describe_says_how_far_it_was_tested(machine):
+    machine(9, 0)
     available, detail = triton.describe()
     assert available
     assert all(op in detail for op in OPS[:-1]) and "never run on a GPU" in detail
-    gpu()
+    machine()
     available, detail = triton.describe()
     assert not available and "no GPU" in detail and "never run on a GPU" in detail
 

@@ -12,10 +12,12 @@ from triton_aot import compile_launch, usage
 
 from esr_kernels.backends.triton import launch as launching
 from esr_kernels.backends.triton.conv3x3_act import conv_launch
+from esr_kernels.backends.triton.depthwise3x3_act import depthwise_launch, pack_depthwise
 from esr_kernels.backends.triton.esa import esa_launches, pack_esa
 from esr_kernels.backends.triton.launch import Launch
 from esr_kernels.backends.triton.packing import pack_conv
 from esr_kernels.backends.triton.pixel_shuffle import pack_shuffle, shuffle_launch
+from esr_kernels.backends.triton.selective_scan import scan_launch
 
 #: Compute capability -> shared memory that a program may have, in bytes. The last two have no
 #: configuration of their own.
@@ -53,6 +55,14 @@ def conv(channels: list[int], co: int, k: int, act: str, residual: bool = False)
     return launches
 
 
+def depthwise(channels: int, act: str):
+    def launches(dtype: torch.dtype) -> list[Launch]:
+        x, weights = picture(channels, dtype), pack_depthwise(*layer(channels, 1, 3, dtype))
+        return [depthwise_launch(torch.empty_like(x), x, weights, act=act, residual=x)]
+
+    return launches
+
+
 def esa(dtype: torch.dtype) -> list[Launch]:
     x, f = picture(46, dtype), 16
     layers = [(f, 46, 1), (f, f, 1), (f, f, 3), (f, f, 3), (46, f, 1)]
@@ -66,7 +76,19 @@ def pixel_shuffle(dtype: torch.dtype) -> list[Launch]:
     return [shuffle_launch(out, x, pack_shuffle(*layer(48, 46, 3, dtype), 4), 4, skip)]
 
 
-#: What SPAN and RLFN are made of.
+def selective_scan(dtype: torch.dtype) -> list[Launch]:
+    """Those of DVMSR, whose B and K are slices of one tensor."""
+    length = HEIGHT * WIDTH
+
+    def tensor(*shape: int) -> Tensor:
+        return torch.empty(shape, device="meta", dtype=dtype)
+
+    _, B, K = tensor(1, length, 36).split((4, 16, 16), 2)
+    c = tensor(1, 120, length).mT
+    return [scan_launch(tensor(*c.shape), c, tensor(*c.shape), tensor(120, 16), B, K, tensor(120))]
+
+
+#: What SPAN, RLFN, DVMSR and networks of separable convolutions are made of.
 KERNELS = {
     "first": conv([3], 28, 3, "none"),
     "silu": conv([28], 28, 3, "silu"),
@@ -74,8 +96,10 @@ KERNELS = {
     "lrelu": conv([48], 46, 3, "lrelu", residual=True),
     "concat": conv([28] * 4, 28, 1, "none"),
     "gelu": conv([52], 104, 1, "gelu"),
+    "depthwise": depthwise(52, "gelu"),
     "esa": esa,
     "pixel_shuffle": pixel_shuffle,
+    "selective_scan": selective_scan,
 }
 
 
@@ -88,7 +112,12 @@ KINDS = {
 }
 CASES = [
     *((name, kind, c) for name in KERNELS for kind in ("fp16", "tf32") for c in MAIN),
-    *((name, kind, c) for name in ("spab", "esa") for kind in ("bf16", "ieee") for c in MAIN),
+    *(
+        (name, kind, c)
+        for name in ("depthwise", "spab", "esa")
+        for kind in ("bf16", "ieee")
+        for c in MAIN
+    ),
     *(("lrelu", kind, c) for kind in ("fp16", "tf32") for c in SHARED_BYTES if c not in MAIN),
 ]
 

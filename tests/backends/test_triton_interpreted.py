@@ -43,16 +43,21 @@ def interpret(*arguments: str) -> int:
     return int(re.search(r"(\d+) passed", done.stdout)[1])
 
 
-@pytest.mark.parametrize("chosen", ["conv", "esa", "shuffle", "spab", "out_ or changed"])
+@pytest.mark.parametrize(
+    "chosen", ["conv", "depthwise", "esa", "shuffle", "spab", "scans", "out_ or changed"]
+)
 def test_ops(chosen):
-    assert interpret("tests/backends/test_triton_ops.py", "-k", chosen) > 1
+    assert interpret("tests/backends/test_gpu_ops.py", "-k", chosen) > 1
 
 
 def test_networks():
     chosen = "SPAN and torch.float16 or RLFN and torch.float32 and channels_last"
-    assert interpret("tests/backends/test_triton_networks.py", "-k", chosen) == 3
+    assert interpret("tests/backends/test_gpu_networks.py", "-k", chosen) == 3
 
 
-@pytest.mark.parametrize("op", ["conv3x3_act", "esa", "pixel_shuffle", "spab"])
+@pytest.mark.parametrize(
+    "op",
+    ["conv3x3_act", "depthwise3x3_act", "esa", "pixel_shuffle", "selective_scan", "spab"],
+)
 def test_ops_like_every_backend(op):
     assert interpret(f"tests/ops/test_{op}.py", "-k", OF_EVERY_BACKEND) > 10

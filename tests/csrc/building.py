@@ -19,6 +19,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
+WARN = ("-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers")
 SECONDS = 300  # for one compiler or one test; the slowest takes a tenth on an idle machine
 
 
@@ -80,9 +81,8 @@ class Build:
         """``<name>.cpp`` of this folder, linked to the kernels."""
         path = self.folder / name
         include = [f"-I{HERE}", f"-I{PROJECT / 'csrc/cpu'}"]
-        warn = ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
         call(
-            *(self.compiler, "-std=c++20", "-O1", "-pthread", *warn, *include),
+            *(self.compiler, "-std=c++20", "-O1", "-pthread", *WARN, *include),
             *(*self.flags, HERE / f"{name}.cpp", *self.objects.values(), *flags, "-o", path),
         )
         return path
@@ -131,6 +131,54 @@ def _commands(folder: Path, compiler: str, processor: str | None) -> list[dict[s
         f"-DPython3_EXECUTABLE={sys.executable}",
         f"-DPython3_INCLUDE_DIR={sysconfig.get_path('include')}",
         f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+        "-DESR_KERNELS_CUDA=0",
     )
     entries = json.loads((folder / "compile_commands.json").read_text())
     return [e for e in entries if Path(e["file"]).parent == PROJECT / "csrc/cpu"]
+
+
+# The emulator changes stacks by longjmp, which fortified C libraries take for an error.
+_EMULATED = (
+    *("-std=c++20", "-O1", "-fPIC", "-U_FORTIFY_SOURCE", *WARN),
+    *(f"-I{folder}" for folder in (PROJECT / "csrc/cuda", HERE)),
+)
+
+
+def emulated_program(name: str) -> Path:
+    """``<name>.cpp`` of this folder with the GPU's kernels, which the emulator there runs."""
+    path = _emulated_folder() / name
+    call(
+        *(tool("g++", "c++"), *_EMULATED, HERE / f"{name}.cpp", *_emulated_objects(), "-o", path),
+    )
+    return path
+
+
+@cache
+def emulated_module() -> Path:
+    """The CUDA part of ``esr_kernels._C``, to be imported as ``emulated``, with such kernels."""
+    pybind11 = pytest.importorskip("pybind11", reason="pybind11, which the module is written with")
+    include = pybind11.get_include(), sysconfig.get_path("include")
+    sources = HERE / "emulated_module.cpp", PROJECT / "python/cuda_bindings.cpp"
+    path = _emulated_folder() / f"emulated{sysconfig.get_config_var('EXT_SUFFIX')}"
+    call(
+        *(tool("g++", "c++"), *_EMULATED, *(f"-I{folder}" for folder in include)),
+        *("-fvisibility=hidden", '-DESR_CUDA_TARGETS="emulator"', "-shared"),
+        *(*sources, *_emulated_objects(), "-o", path),
+    )
+    return path
+
+
+@cache
+def _emulated_folder() -> Path:
+    return empty_folder("emulated")
+
+
+@cache
+def _emulated_objects() -> list[Path]:
+    """``csrc/cuda`` without the .cu files, in whose place the emulator launches."""
+    sources = [*(PROJECT / "csrc/cuda").glob("*.cpp"), HERE / "emulated_launch.cpp"]
+    objects = {source: _emulated_folder() / f"{source.stem}.o" for source in sources}
+    words = (tool("g++", "c++"), *_EMULATED, "-c")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda file: call(*words, file, "-o", objects[file]), sources))
+    return list(objects.values())

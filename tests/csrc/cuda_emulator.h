@@ -175,6 +175,16 @@ struct Pair16 {
   }
 };
 struct F16 : Pair16<f16_of_float, float_of_f16> {};
+struct HalfSums : F16 {
+  using F16::multiply;
+  static void multiply(uint32_t (&sum)[2], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+    float total[4];
+    unpack(sum[0], total[0], total[1]);
+    unpack(sum[1], total[2], total[3]);
+    multiply(total, a, b0, b1);
+    for (int i = 0; i < 2; ++i) sum[i] = pack(total[2 * i], total[2 * i + 1]);
+  }
+};
 struct BF16 : Pair16<bf16_of_float, float_of_bf16> {};
 
 struct TF32 {

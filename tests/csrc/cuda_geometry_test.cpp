@@ -14,8 +14,14 @@ namespace {
 
 // Shared memory of a block: sm_80, sm_86 (89 and 120 too), sm_90 (100 too).
 constexpr std::array<Device, 3> kDevices{{{108, 163 * 1024}, {82, 99 * 1024}, {132, 227 * 1024}}};
-constexpr std::array<Size, 8> kSizes{
-    {{1, 1, 1}, {2, 5, 7}, {1, 16, 32}, {1, 17, 33}, {3, 31, 64}, {1, 256, 256}, {1, 339, 510}, {1, 1, 4000}}};
+constexpr std::array<Size, 8> kSizes{{{1, 1, 1},
+                                      {2, 5, 7},
+                                      {1, 16, 32},
+                                      {1, 17, 33},
+                                      {3, 31, 64},
+                                      {1, 256, 256},
+                                      {1, 339, 510},
+                                      {1, 1, 4000}}};
 constexpr std::array<Format, 3> kFormats{Format::f16, Format::bf16, Format::tf32};
 
 // Counts how often each pixel is made.
@@ -75,6 +81,14 @@ void check_spab(const Device& device, int channels, const Size& size) {
   expect(made.is_exact(), what + ": a pixel is not made once");
 }
 
+// A 1x1 convolution within a 3x3 one, at its largest.
+void check_pointwise(const Device& device, Format format, int channels) {
+  const int slabs = slab_count(format, channels);
+  const ConvGeometry g =
+      conv_geometry(device, format, 9, slabs, channels, {1, 339, 510}, kMaxPointwiseSlabs);
+  expect(g.shared_bytes <= device.shared_bytes, "pointwise: too much shared memory");
+}
+
 void check_forms() {
   const auto slabs = [](const Device& device, int channels) {
     return spab_geometry(device, Format::f16, channels, {1, 256, 256}).slabs;
@@ -106,6 +120,8 @@ int main() {
             check_conv(device, format, taps, channels, channels, size);
       for (int channels : {17, 28, 32, 48}) check_spab(device, channels, size);
     }
+  for (const Device& device : kDevices)
+    for (int channels : {28, 48, 64, 192}) check_pointwise(device, Format::f16, channels);
   check_forms();
   check_banks();
   return failures ? 1 : 0;

@@ -109,10 +109,16 @@ class DevicePicture {
     picture_ = last ? Picture{data, h * w * c, 1, w * c, c, element}
                     : Picture{data, c * h * w, h * w, w, 1, element};
   }
-  explicit DevicePicture(const Batch& from, bool last)
-      : DevicePicture(from.batch, from.channels, from.height, from.width, Element::f32, last) {
+  // Of f32, or of u8 and then levels of 0..1.
+  DevicePicture(const Batch& from, bool last, Element element)
+      : DevicePicture(from.batch, from.channels, from.height, from.width, element, last) {
     shape_ = from;
-    each([&](int64_t at, double v) { memory_.as<float>()[at] = float(v); });
+    each([&](int64_t at, double v) {
+      if (element == Element::u8)
+        memory_.as<uint8_t>()[at] = uint8_t(std::lround(v * 255));
+      else
+        memory_.as<float>()[at] = float(v);
+    });
   }
   const Picture& picture() const { return picture_; }
   Batch read() {
@@ -152,10 +158,12 @@ struct Output {
   int value, factor;
 };
 
-// The program's outputs as pictures of `element`, every other one NHWC, as inputs are.
+// The program's outputs as pictures of `element`, every other one NHWC, as inputs are. Those are
+// f32, or u8.
 inline std::vector<Batch> run(const Program& program, const Device& device,
                               const std::vector<Batch>& inputs, const std::vector<Output>& outputs,
-                              Element element = Element::f32) {
+                              Element element = Element::f32,
+                              Element input_element = Element::f32) {
   const Batch& first = inputs[0];
   const Size size{first.batch, first.height, first.width};
   std::vector<DevicePicture> in, out;
@@ -163,7 +171,7 @@ inline std::vector<Batch> run(const Program& program, const Device& device,
   out.reserve(outputs.size());
   Program::Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
   for (const Batch& x : inputs) {
-    in.emplace_back(x, in.size() % 2 == 1);
+    in.emplace_back(x, in.size() % 2 == 1, input_element);
     run.inputs.push_back(in.back().picture());
   }
   for (const auto& [value, r] : outputs) {

@@ -162,6 +162,25 @@ void check_spab(const Case& c, int channels, bool fused) {
                operand_rounding(c.format));
 }
 
+// A first layer that reads levels of 8 bits, shifted: zeros around the picture are not.
+void check_levels(const Case& c) {
+  Random random(23);
+  Batch x(c.size.batch, 3, c.size.height, c.size.width), shifted = x;
+  const double shift[3] = {-.25, .5, .125};
+  x.fill([&](int, int, int, int) { return std::floor(128 + 127 * random()) / 255; });
+  shifted.fill([&](int n, int ch, int row, int column) {
+    return double(float(x.at(n, ch, row, column)) + float(shift[ch]));
+  });
+  const Conv conv(random, 20, 3, 3, Act::relu);
+  Program program(c.format);
+  const int y = program.conv({program.input(3, shift)}, conv.spec(), -1);
+  program.output(y, 1, -1);
+  expect(program.launches(c.device, c.size)[0] == "conv3x3_act from picture",
+         c.name + ": the picture is packed first");
+  expect_equal(c.name, run(program, c.device, {x}, {{y, 1}}, Element::f32, Element::u8)[0],
+               conv.apply(operand(shifted, c.format)), rounding(c.format), 1e-5);
+}
+
 // conv1x1 of (a, conv3x3_act(a, b) + a, b), which is one launch for 16-bit numbers.
 void check_pointwise(const Case& c, int channels, int other, bool fused) {
   Random random(17);
@@ -198,6 +217,7 @@ void check_format(const std::string& name, Format format) {
   check_conv(of("70 channels out", {1, 6, 6}), {12}, 70, 3, Act::none, true);
   check_conv(of("weights that pass through", {1, 20, 20}, kGeForce), {64, 32}, 64, 3, Act::lrelu,
              false);
+  check_levels(of("levels", {2, 17, 18}));
   const bool is_16_bit = format != Format::tf32;
   check_pointwise(of("pointwise, 28", {2, 17, 35}), 28, 3, is_16_bit);
   check_pointwise(of("pointwise, 52", {1, 5, 9}, kGeForce), 52, 20, is_16_bit);
@@ -208,13 +228,13 @@ void check_format(const std::string& name, Format format) {
   check_tail(of("tail, factor 2, u8", {1, 7, 20}), 52, 1, 2, true, Element::u8);
 }
 
-// Sums in float16 lose digits that the products have, but no more than a rounding each time that one
-// is kept: 9 times a slab, below 16, where float16's numbers are 2^-7 apart.
+// Sums in float16 lose digits that the products have, but no more than a rounding each time that
+// one is kept: 9 times a slab, below 16, where float16's numbers are 2^-7 apart.
 void check_half_sums() {
   Random random(19);
   const Size size{1, 19, 37};
   const Batch x = exact_batch(random, size, 28);
-  Conv conv(random, 28, 28, 3);
+  Conv conv(random, 28, 28, 3, Act::lrelu, .25f);  // into slabs
   for (double& w : conv.weight) w *= 33. / 32;
   double errors[2];
   for (Format format : {Format::f16, Format::half_sums}) {

@@ -1,50 +1,19 @@
-// What the standalone tests share: random numbers, pictures amid canaries, and how they run.
+// What the tests of the CPU kernels share: pictures amid canaries, and how they run.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <string>
-#include <vector>
 
+#include "checks.h"
 #include "program.h"
 
 namespace test {
-
-inline int failures = 0;
-
-inline void expect(bool holds, const std::string& what) {
-  if (holds) return;
-  if (++failures <= 20) std::printf("FAILED: %s\n", what.c_str());
-}
-
-// In [-1, 1), the same in every run and on every machine.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed * 2654435761u + 1) {}
-  double operator()() {
-    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    return double(state_ >> 40) / double(1 << 23) - 1;
-  }
-  std::vector<double> many(size_t count, double scale = 1) {
-    std::vector<double> values(count);
-    for (double& v : values) v = scale * (*this)();
-    return values;
-  }
-
- private:
-  uint64_t state_;
-};
 
 // Pixels of [channels][height][width] in doubles; zero outside.
 struct Planes {
   int channels, height, width;
   std::vector<double> data;
   Planes(int channels, int height, int width)
-      : channels(channels), height(height), width(width),
-        data(size_t(channels) * height * width) {}
+      : channels(channels), height(height), width(width), data(size_t(channels) * height * width) {}
   double& at(int c, int y, int x) { return data[(size_t(c) * height + y) * width + x]; }
   double get(int c, int y, int x) const {
     const bool inside = y >= 0 && y < height && x >= 0 && x < width;
@@ -59,8 +28,12 @@ class Framed {
  public:
   static constexpr float kCanary = -12345.f;
   Framed(int channels, int height, int width, int gap = 3)
-      : channels_(channels), height_(height), width_(width), row_(width + gap),
-        plane_(row_ * height + gap), data_(plane_ * (channels - 1) + row_ * (height - 1) + width) {
+      : channels_(channels),
+        height_(height),
+        width_(width),
+        row_(width + gap),
+        plane_(row_ * height + gap),
+        data_(plane_ * (channels - 1) + row_ * (height - 1) + width) {
     for (float& v : data_) v = kCanary;
   }
   explicit Framed(const Planes& from) : Framed(from.channels, from.height, from.width) {

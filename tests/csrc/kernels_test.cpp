@@ -7,80 +7,23 @@
 #include <algorithm>
 #include <iterator>
 
-#include "harness.h"
+#include "convolution.h"
 
 namespace {
 
-using esr::Act;
+using test::Act;
+using test::Conv;
 using test::Framed;
 using test::Planes;
 using test::Random;
+using test::compare;
+using test::name;
+using test::random_planes;
+using test::sigmoid;
+using test::with_act;
 
-// Rounding of sums near 1: the worst seen is 2e-6. A lost term costs a thousand times more.
-constexpr double kTolerance = 1e-5;
 const int kWidths[] = {1, 2, 3, 5, 15, 16, 17, 33, 63, 64, 65, 79, 257, 321};
 const char* const kActs[] = {"none", "relu", "lrelu", "silu", "gelu", "spab"};
-
-struct Conv {
-  int out, in, kernel;
-  std::vector<double> weight, bias;
-  Conv(int out, int in, int kernel, Random& random)
-      : out(out), in(in), kernel(kernel),
-        weight(random.many(size_t(out) * in * kernel * kernel, 2 / std::sqrt(in * kernel * kernel))),
-        bias(random.many(out, .3)) {}
-  esr::ConvSpec spec(Act act = Act::none, float slope = 0) const {
-    return {out, in, kernel, weight.data(), bias.data(), act, slope};
-  }
-  // The sum at (o, y, x) of `stride` steps from a first tap at (top, left) of the input.
-  double sum(const Planes& x, int o, int top, int left) const {
-    double total = bias[o];
-    for (int c = 0; c < in; ++c)
-      for (int i = 0; i < kernel; ++i)
-        for (int j = 0; j < kernel; ++j)
-          total += weight[((size_t(o) * in + c) * kernel + i) * kernel + j] *
-                   x.get(c, top + i, left + j);
-    return total;
-  }
-};
-
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
-double with_act(double y, Act act, double slope, double residual) {
-  switch (act) {
-    case Act::none: return y + residual;
-    case Act::relu: return std::max(y, 0.) + residual;
-    case Act::lrelu: return (y < 0 ? slope * y : y) + residual;
-    case Act::silu: return y * sigmoid(y) + residual;
-    case Act::gelu: return y * .5 * std::erfc(-y / std::sqrt(2.)) + residual;
-    case Act::spab: return (y + residual) * (sigmoid(y) - .5);
-  }
-  return NAN;
-}
-
-Planes random_planes(int channels, int height, int width, Random& random) {
-  Planes planes(channels, height, width);
-  for (double& v : planes.data) v = float(random());
-  return planes;
-}
-
-// Same shape, values within the tolerance, nothing written around.
-void compare(const Planes& exact, Framed& ours, const std::string& what) {
-  double worst = 0;
-  for (int c = 0; c < exact.channels; ++c)
-    for (int y = 0; y < exact.height; ++y)
-      for (int x = 0; x < exact.width; ++x) {
-        const double error = std::fabs(exact.get(c, y, x) - ours.at(c, y, x));
-        worst = error <= worst ? worst : error;  // a NaN counts as the worst
-      }
-  test::expect(worst <= kTolerance, what + ": off by " + std::to_string(worst));
-  test::expect(ours.canaries_live(), what + ": wrote outside the picture");
-}
-
-std::string name(const char* what, int a, int b, int c, int d) {
-  char text[100];
-  std::snprintf(text, sizeof text, "%s %d %d, %d x %d", what, a, b, c, d);
-  return text;
-}
 
 void test_conv(const esr::Kernels& kernels, int kernel, Act act, bool with_residual, int out,
                const std::vector<int>& ins, int height, int width) {
@@ -157,6 +100,44 @@ void test_chain(const esr::Kernels& kernels, int height, int width) {
   Framed in(x), ours(3, height, width);
   program.run({in.picture()}, {ours.picture()}, 1, height, width, 1);
   compare(exact, ours, name("chain", 3, 3, height, width));
+}
+
+// A 1x1 convolution, then the depthwise one: its padding is zero, and not the 1x1's bias.
+void test_depthwise(const esr::Kernels& kernels, int channels, Act act, bool with_residual,
+                    int height, int width) {
+  Random random(channels * 1000 + width);
+  const Conv pointwise(channels, 2, 1, random), filters(channels, 1, 3, random);
+  const Planes x = random_planes(2, height, width, random);
+  const Planes u = random_planes(channels, height, width, random);
+  esr::Program program(kernels);
+  const int middle = program.conv({program.input(2, nullptr)}, pointwise.spec(), -1);
+  const int residual = with_residual ? program.input(channels, nullptr) : -1;
+  program.output(program.depthwise(middle, filters.spec(act, .1f), residual), 1, -1);
+  Framed in(x), added(u), ours(channels, height, width);
+  std::vector<esr::Program::Picture> views = {in.picture()};
+  if (with_residual) views.push_back(added.picture());
+  program.run(views, {ours.picture()}, 1, height, width, 1);
+  Planes between(channels, height, width), exact(channels, height, width);
+  for (int o = 0; o < channels; ++o)
+    for (int y = 0; y < height; ++y)
+      for (int c = 0; c < width; ++c) between.at(o, y, c) = pointwise.sum(x, o, y, c);
+  for (int o = 0; o < channels; ++o)
+    for (int y = 0; y < height; ++y)
+      for (int c = 0; c < width; ++c)
+        exact.at(o, y, c) = with_act(filters.filtered(between, o, y - 1, c - 1), act, .1f,
+                                     with_residual ? u.get(o, y, c) : 0);
+  compare(exact, ours, name("depthwise", int(act), channels, height, width));
+}
+
+void test_depthwises(const esr::Kernels& kernels) {
+  for (int act = 0; act < 6; ++act)
+    for (bool residual : {false, true})
+      if (residual || Act(act) != Act::spab)
+        test_depthwise(kernels, 5, Act(act), residual, 6, 35);
+  for (int width : kWidths) test_depthwise(kernels, 3, Act::silu, true, 5, width);
+  for (int height : {1, 2, 3, 4, 5, 8, 9})
+    test_depthwise(kernels, 4, Act::none, false, height, 7);
+  for (int channels : {1, 26, 28, 52}) test_depthwise(kernels, channels, Act::gelu, true, 3, 17);
 }
 
 void test_shuffle(const esr::Kernels& kernels, int factor, bool with_skip, int height, int width) {
@@ -239,6 +220,7 @@ void test_esa(const esr::Kernels& kernels, int channels, int hidden, int height,
 
 void test_kernels(const esr::Kernels& kernels) {
   test_convs(kernels);
+  test_depthwises(kernels);
   for (int width : {1, 4, 31, 64, 66, 130}) test_chain(kernels, 7, width);
   for (int factor = 1; factor <= 8; ++factor)
     for (int width : {1, 7, 64, 67}) test_shuffle(kernels, factor, width != 7, 2, width);

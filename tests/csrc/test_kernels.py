@@ -10,7 +10,7 @@ import pytest
 from building import Build, build, call, empty_folder, native, tool
 
 pytestmark = pytest.mark.slow
-PROGRAMS = ("kernels_test", "threads_test")
+PROGRAMS = ("kernels_test", "selective_scan_test", "threads_test")
 on_x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="emulates lesser x86 processors"
 )
@@ -106,6 +106,11 @@ def with_addresses() -> Build:
     return sanitized("addresses", "-fsanitize=address,undefined")
 
 
-def test_data_races():
-    races = sanitized("races", "-fsanitize=thread")
-    assert passed(call(races.program("threads_test")))
+@pytest.mark.parametrize("name", ["selective_scan_test", "threads_test"])
+def test_data_races(name):
+    assert passed(call(with_race_checks().program(name)))
+
+
+@cache
+def with_race_checks() -> Build:
+    return sanitized("races", "-fsanitize=thread")

@@ -5,6 +5,7 @@ from lookalikes import BranchingRoot, PartlyBranching, SwiftNet
 from torch import nn
 
 import esr_kernels.fusion as fusion
+from esr_kernels.models.dvmsr import DVMSR
 from esr_kernels.models.rlfn import RLFN
 from esr_kernels.models.span import SPAN
 
@@ -26,6 +27,19 @@ def test_span_block_by_block():
 def test_rlfn_names_its_attention():
     found = lines(fusion.accelerate(RLFN(8, mid=9, blocks=2, esa_hidden=4).eval()))
     assert found["block_2.esa"].what == "esa" and "residual" in found["conv_2"].detail
+
+
+def test_dvmsr_has_its_scans_beside_its_convolutions():
+    """More scans than convolutions: what those read is no picture for the others to go by."""
+    found = fusion.explain(fusion.accelerate(DVMSR(8, groups=1, blocks=6).eval())).lines
+    scans = [line for line in found if line.what == "selective_scan"]
+    assert [n.path for n in scans] == [
+        f"layers.0.residual_group.blocks.{i}.mixer" for i in range(6)
+    ]
+    assert {n.detail for n in scans} == {"16 channels, 16 states each"}
+    convolutions = [line for line in found if line.what == "conv3x3_act"]
+    assert len(convolutions) == 3
+    assert len({line.backend for line in [*scans, *convolutions]}) == 1
 
 
 def test_a_model_that_is_not_accelerated_is_examined_only():

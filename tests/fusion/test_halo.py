@@ -46,9 +46,10 @@ def after_the_shuffle(m, x):
         (From(lambda m, x: m.a(x) + m.b(m.b(x)), a=plain(3, 3), b=plain(3, 3)), 1),
         (From(lambda m, x: m.a(m.b(x)), a=nn.Conv2d(3, 3, 1), b=nn.Conv2d(3, 3, 5, padding=2)), 1),
         (From(lambda m, x: m.a(x), a=nn.Conv2d(3, 3, 3, padding=2, dilation=2)), 1),
+        (From(lambda m, x: m.a(m.a(x)), a=nn.Conv2d(3, 3, 3, padding=1, groups=3)), 1),
         (From(after_the_shuffle, a=plain(3, 12), b=plain(3, 3), up=nn.PixelShuffle(2)), 2),
     ],
-    ids=["swift", "paths", "5x5", "dilated", "after the shuffle"],
+    ids=["swift", "paths", "5x5", "dilated", "depthwise", "after the shuffle"],
 )
 def test_halo_is_the_measured_radius(model, scale):
     halo = fusion.halo(model.eval())

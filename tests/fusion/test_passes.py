@@ -8,10 +8,20 @@ from test_trace import From, follow
 from torch import nn
 
 from esr_kernels.fusion import verify
-from esr_kernels.fusion.graph import CONV, ESA, PIXEL_SHUFFLE, SPAB, conv_of, execute
+from esr_kernels.fusion.graph import (
+    CONV,
+    ESA,
+    PIXEL_SHUFFLE,
+    SELECTIVE_SCAN,
+    SPAB,
+    conv_of,
+    execute,
+)
 from esr_kernels.fusion.passes import PASSES
+from esr_kernels.models.dvmsr import DVMSR
 from esr_kernels.models.rlfn import RLFN
 from esr_kernels.models.span import SPAN
+from esr_kernels.ops.selective_scan import reference as selective_scan
 
 
 def fuse(module, channels=3, passes=PASSES):
@@ -54,6 +64,23 @@ def test_rlfn_becomes_ops_only():
     graph = fuse(RLFN(14, mid=16, blocks=2, esa_hidden=8))
     assert (count(graph, ESA), count(graph, CONV), count(graph, PIXEL_SHUFFLE)) == (2, 10, 1)
     assert len(computing(graph)) == 13
+
+
+def test_scans_of_dvmsr():
+    graph = fuse(DVMSR(6, groups=2, blocks=2))
+    assert (count(graph, SELECTIVE_SCAN), count(graph, selective_scan)) == (4, 0)
+    assert (count(graph, CONV), count(graph, PIXEL_SHUFFLE)) == (4, 1)
+
+
+def test_a_scan_needs_no_constants():
+    def scan(m, x):
+        tokens = m.a(x).flatten(2).mT
+        rate = -tokens[0].square()[:3].mT
+        states = tokens[:, :, :3]
+        return selective_scan(tokens, tokens.square(), rate, states, states, tokens[0, 0])
+
+    graph = fuse(From(scan, a=plain(3, 4)))
+    assert (count(graph, SELECTIVE_SCAN), count(graph, selective_scan)) == (1, 0)
 
 
 @pytest.mark.parametrize("conv", [plain, Refolding])

@@ -71,21 +71,27 @@ LAYOUTS = [
 ]
 
 
+def cast(args: object, dtype: torch.dtype) -> object:
+    """The same arguments in another dtype."""
+    return tree_map(lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) else leaf, args)
+
+
 def exact(args: object) -> object:
     """The same arguments in float64."""
-    return tree_map(lambda leaf: leaf.double() if isinstance(leaf, Tensor) else leaf, args)
+    return cast(args, torch.float64)
 
 
-def assert_matches(ours: object, reference: Callable, args: tuple) -> None:
-    """Every result of the op keeps the tolerance rule, against its reference on ``args``."""
-    results = zip(
-        tree_leaves(ours),
-        tree_leaves(reference(*args)),
-        tree_leaves(reference(*exact(args))),
-        strict=True,
-    )
-    for our, plain, exactly in results:
-        assert_as_good_as_torch(our, plain, exactly)
+def assert_matches(
+    ours: object, reference: Callable, args: tuple, rounding: torch.dtype | None = None
+) -> None:
+    """Every result of the op keeps the tolerance rule, against its reference on ``args``.
+
+    ``rounding``: the dtype in which plain torch computes, that of ``args`` if None.
+    """
+    plain = reference(*(args if rounding is None else cast(args, rounding)))
+    results = map(tree_leaves, (ours, plain, reference(*exact(args))))
+    for our, theirs, exactly in zip(*results, strict=True):
+        assert_as_good_as_torch(our, theirs.to(our.dtype), exactly)
 
 
 def assert_same_format(x: Tensor, *results: Tensor) -> None:

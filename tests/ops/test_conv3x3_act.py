@@ -18,7 +18,8 @@ from operands import (
 )
 
 from esr_kernels import ops
-from esr_kernels.ops.conv3x3_act import ACTIVATIONS, reference
+from esr_kernels.ops._epilogue import ACTIVATIONS
+from esr_kernels.ops.conv3x3_act import reference
 
 OP = torch.ops.esr_kernels.conv3x3_act
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 from images import image
-from operands import channels_last, conv_weights
+from operands import channels_last, conv_weights, transposed
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,19 +17,26 @@ from esr_kernels.ops._memory import apart
 from esr_kernels.ops.conv3x3_act import reference as conv3x3_act
 from esr_kernels.ops.esa import reference as esa
 from esr_kernels.ops.pixel_shuffle import reference as pixel_shuffle
+from esr_kernels.ops.selective_scan import SEGMENTS
+from esr_kernels.ops.selective_scan import reference as selective_scan
 from esr_kernels.ops.spab import reference as spab
 
 
 def arguments():
-    """One set of schema arguments for every op, with 16x19 pixels."""
+    """One set of schema arguments for every op, with 16x19 pixels or some whole segments."""
     x = image(2, 6, 16, 19)
     same, narrow, back = conv_weights(6, 6), conv_weights(4, 6, 1), conv_weights(6, 4, 1)
     inner, inner1, tail = conv_weights(4, 4), conv_weights(4, 4, 1), conv_weights(12, 6)
+    tokens, states = (image(1, 2, 2 * SEGMENTS, size)[0] for size in (6, 4))
     return {
         "conv3x3_act": (conv3x3_act, ([x], *same, "silu", 0.05, x)),
         "spab": (spab, (x, *same, *same, *same)),
         "esa": (esa, (x, *narrow, *inner1, *inner, *inner, *back)),
         "pixel_shuffle": (pixel_shuffle, (x, *tail, 2, x[:, :3])),
+        "selective_scan": (
+            selective_scan,
+            (tokens, tokens, -states[0, :6], states, states, tokens[0, 0]),
+        ),
     }
 
 
@@ -85,7 +92,7 @@ def test_flops_of_out():
 @pytest.mark.parametrize("layout", [torch.clone, channels_last])
 def test_meta_tensors_follow_the_real_ones(name, layout):
     _, (x, *rest) = arguments()[name]
-    args = [tree_map(layout, x), *rest]
+    args = [tree_map(lambda t: layout(t) if t.dim() == 4 else transposed(t), x), *rest]
     op = getattr(torch.ops.esr_kernels, name)
     on_meta = tree_map(lambda leaf: leaf.to("meta") if torch.is_tensor(leaf) else leaf, args)
     for real, meta in zip(tree_leaves(op(*args)), tree_leaves(op(*on_meta)), strict=True):

@@ -22,7 +22,15 @@ except ImportError as error:
     )
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
+_OPS = (
+    "conv3x3_act",
+    "depthwise3x3_act",
+    "spab",
+    "esa",
+    "pixel_shuffle",
+    "selective_scan",
+    "graph",
+)
 
 
 def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
@@ -45,11 +53,12 @@ def implementation(op: str) -> Callable:
     return getattr(ops, op)
 
 
-def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype):
+def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
     """See :func:`esr_kernels.backends.bind`."""
-    from .compile import compile_graph as compile_
+    from .. import regions
+    from .builder import LANGUAGE
 
-    return compile_(graph, dtype)
+    return regions.compile_graph(graph, dtype, outer, LANGUAGE)
 
 
 #: How far each instruction set has been tested: the whole test suite on a processor that has it, or

@@ -1,9 +1,4 @@
-"""From ops to a program of the C++ kernels: how each op is made of row steps.
-
-A *value* is the number that ``_C.Program`` gave to the result of a step. ``LOWER`` holds one
-function per op, which takes the builder, and the op's schema arguments with values for activations
-and tensors for weights.
-"""
+"""From ops to a program of the CPU's kernels: how each op is made of row steps."""
 
 from __future__ import annotations
 
@@ -14,6 +9,9 @@ import torch
 from torch import Tensor
 
 from esr_kernels import _C
+
+from .. import programs
+from ..layout import memory_format
 
 MAX_SOURCES = 8  # kMaxSources of csrc/cpu/kernels.h
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
@@ -32,109 +30,64 @@ def isa() -> str:
     return wanted or _C.isas()[0]
 
 
-def _threads() -> int:
+def threads() -> int:
     """As many as torch uses, but not more than there are processors: they wait for each other."""
     if hasattr(os, "sched_getaffinity"):
         return min(torch.get_num_threads(), len(os.sched_getaffinity(0)))
     return torch.get_num_threads()
 
 
-def _numpy(tensor: Tensor | None):
-    return None if tensor is None else tensor.detach().to(torch.float64).contiguous().numpy()
-
-
-class Builder:
-    """Collects the steps of a program; :meth:`run` computes it."""
+class Builder(programs.Builder):
+    """A program of the CPU's kernels, which read and write float32."""
 
     def __init__(self) -> None:
-        self.program = _C.Program(isa())
-        self._channels: dict[int, int] = {}
-        self._inputs: list[int] = []  # channels
-        self._outputs: list[tuple[int, int]] = []  # channels, factor
+        super().__init__(_C.Program(isa()))
 
-    def input(self, channels: int, shift: Tensor | None = None) -> int:
-        """The next input picture, plus ``shift[c]`` (not in the zero padding around it)."""
-        value = self.program.input(channels, _numpy(shift))
-        self._channels[value] = channels
-        self._inputs.append(channels)
-        return value
-
-    def conv(
+    def run(
         self,
-        sources: Sequence[int],
-        weight: Tensor,
-        bias: Tensor | None,
-        act: str = "none",
-        slope: float = 0.0,
-        residual: int | None = None,
-    ) -> int:
-        """``conv3x3_act`` of the sources' concatenation."""
-        value = self.program.conv(
-            list(sources),
-            _numpy(weight),
-            _numpy(bias),
-            act,
-            slope,
-            -1 if residual is None else residual,
-        )
-        self._channels[value] = weight.shape[0]
-        return value
-
-    def esa(self, q: int, *weights: Tensor | None) -> int:
-        """``esa``; ``weights`` as in its schema."""
-        pairs = [(_numpy(w), _numpy(b)) for w, b in zip(weights[::2], weights[1::2], strict=True)]
-        value = self.program.esa(q, pairs)
-        self._channels[value] = self._channels[q]
-        return value
-
-    def output(self, value: int, factor: int = 1, skip: int | None = None) -> None:
-        """Makes ``value``, shuffled by ``factor``, the next output picture."""
-        self.program.output(value, factor, -1 if skip is None else skip)
-        self._outputs.append((self._channels[value] // factor**2, factor))
-
-    def run(self, inputs: Sequence[Tensor], out: Sequence[Tensor] | None = None) -> list[Tensor]:
-        """Computes the program.
-
-        Args:
-            inputs: one ``[N, C, H, W]`` tensor per :meth:`input`, of any dtype and strides.
-            out: where to write; fresh float32 tensors if None. float32, the pixels of a row
-                adjacent.
-
-        Raises:
-            ValueError: the inputs do not have one size, or not the channels they were made for.
-        """
-        inputs = [_rows(x) for x in inputs]
-        n, _, height, width = inputs[0].shape
-        expected = [(n, channels, height, width) for channels in self._inputs]
-        if [tuple(x.shape) for x in inputs] != expected:
-            found = ", ".join(str(list(x.shape)) for x in inputs)
-            raise ValueError(f"a program of inputs {expected} was given {found}")
+        inputs: Sequence[Tensor],
+        dtypes: Sequence[torch.dtype] | None = None,
+        out: Sequence[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """See the base class."""
+        like = inputs[0]
+        size = self._size(inputs)
+        read = [_rows(x) for x in inputs]
+        shapes = self._shapes(*size)
         if out is None:
-            out = [x.new_empty(n, c, f * height, f * width) for c, f in self._outputs
-                   for x in inputs[:1]]  # fmt: skip
-        self.program.run(
-            [_view(x) for x in inputs], [_view(y) for y in out], n, height, width,
-            _threads(),
-        )  # fmt: skip
+            written = [like.new_empty(shape, dtype=torch.float32) for shape in shapes]
+        else:
+            written = [_rows(y) for y in out]
+        self.program.run([_view(x) for x in read], [_view(y) for y in written], *size, threads())
+        if out is None:
+            dtypes = dtypes or [like.dtype] * len(written)
+            return [formatted(y, like, dtype) for y, dtype in zip(written, dtypes, strict=True)]
+        for given, y in zip(out, written, strict=True):
+            if y.data_ptr() != given.data_ptr():
+                given.copy_(y)
         return list(out)
 
 
+def formatted(y: Tensor, like: Tensor, dtype: torch.dtype) -> Tensor:
+    """``y`` in this dtype, and in the memory format of ``like``."""
+    return y.to(dtype).contiguous(memory_format=memory_format(like))
+
+
 def _rows(x: Tensor) -> Tensor:
+    """``x`` where the kernels can read and write it: float32, the pixels of a row adjacent."""
     x = x.detach().to(torch.float32)
-    return x if writable_rows(x) else x.contiguous()
-
-
-def writable_rows(x: Tensor) -> bool:
-    """Whether the kernels can read and write ``x`` where it is."""
-    return x.dtype == torch.float32 and (x.stride(3) == 1 or x.shape[3] == 1)
+    if x.stride(3) == 1 or x.shape[3] == 1:
+        return x
+    if not x.is_contiguous(memory_format=torch.channels_last):
+        return x.contiguous()
+    rows = x.new_empty(x.shape)
+    for planes, pixels in zip(rows.flatten(2), x.flatten(2), strict=True):
+        planes.copy_(pixels)  # torch transposes a matrix in blocks: four times as fast as a picture
+    return rows
 
 
 def _view(x: Tensor) -> tuple[int, int, int, int]:
     return x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)
-
-
-def _conv3x3_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
-    return b.conv(inputs, weight, bias, act, slope, residual)
 
 
 def _spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
@@ -143,8 +96,24 @@ def _spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
     return b.conv([v], w3, b3, "spab", residual=x), t
 
 
-def _esa(b: Builder, x, *weights) -> int:
-    return b.esa(x, *weights)
+LOWER = {
+    "conv3x3_act": programs.conv3x3_act,
+    "depthwise3x3_act": programs.depthwise3x3_act,
+    "spab": _spab,
+    "esa": programs.esa,
+    "pixel_shuffle": programs.pixel_shuffle,
+}
 
 
-LOWER = {"conv3x3_act": _conv3x3_act, "spab": _spab, "esa": _esa}
+def _fits(op: str, args: tuple) -> bool:
+    if op == "conv3x3_act":
+        return 1 <= len(args[0]) <= MAX_SOURCES
+    return op != "pixel_shuffle" or args[3] <= MAX_FACTOR
+
+
+def _alone(op: str, args: tuple) -> bool:
+    # A 1x1 convolution by itself is left to torch, see ops.py.
+    return op != "conv3x3_act" or args[1][-1:] != (1,)
+
+
+LANGUAGE = programs.Language("cpu", lambda dtype: Builder(), LOWER, _fits, _alone)

@@ -15,11 +15,14 @@ from importlib.util import find_spec
 
 import torch
 
+from .. import gpu
+from ..casting import casting
+from ..self_check import first_disagreement
+
 _INSTALLED = find_spec("triton") is not None
 _MISSING = "triton is not installed: pip install triton"
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle")
-_LEAST_CAPABILITY = (8, 0)
+_OPS = ("conv3x3_act", "depthwise3x3_act", "spab", "esa", "pixel_shuffle", "selective_scan")
 
 
 def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
@@ -27,25 +30,15 @@ def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
 
     On a GPU the first question about an op runs it once, see ``self_check``.
     """
-    return _claims_not(op, device, dtype) or (
-        _wrong(op, device, dtype) if _is_gpu(device) else None
-    )
+    reason = _claims_not(op, device, dtype)
+    if reason or not _is_gpu(device):
+        return reason
+    names = _OPS if op == "graph" else (op,)
+    return first_disagreement(names, implementation, device, dtype, gpu.rounding(dtype))
 
 
 def _is_gpu(device: torch.device) -> bool:
     return device.type == "cuda"
-
-
-@cache
-def _wrong(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
-    """What the kernels of ``op`` (of all ops, for a graph) get wrong on this device."""
-    from esr_kernels.backends import references
-
-    from ..self_check import disagreement
-
-    names = _OPS if op == "graph" else (op,)
-    found = (disagreement(n, implementation(n), references[n], device, dtype) for n in names)
-    return next((reason for reason in found if reason), None)
 
 
 def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
@@ -53,7 +46,7 @@ def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None
         return f"the tensor is on {device.type}"
     if not _INSTALLED:
         return _MISSING
-    if device.type == "cuda" and (unfit := _unfit(device)):
+    if device.type == "cuda" and (unfit := gpu.unfit(device)):
         return unfit
     if dtype not in _DTYPES:
         return f"{str(dtype).removeprefix('torch.')} is left to torch"
@@ -68,27 +61,17 @@ def _asked_to_interpret() -> bool:
 
 
 @cache
-def _unfit(device: torch.device) -> str | None:
-    """Why this GPU runs none of the kernels."""
-    if not torch.cuda.is_available():
-        return "no GPU that torch can use"
-    major, minor = torch.cuda.get_device_capability(device)
-    if (major, minor) >= _LEAST_CAPABILITY:
-        return None
-    return f"the GPU has compute capability {major}.{minor}, and 8.0 is the least"
-
-
-@cache
 def implementation(op: str) -> Callable:
     """The function that takes the schema arguments of ``op``."""
     return getattr(import_module(f".{op}", __package__), op)
 
 
-def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype):
+def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
     """See :func:`esr_kernels.backends.bind`."""
     from .graph import compile_graph as compile_
 
-    return compile_(graph, dtype, _OPS)
+    run, where = compile_(graph, dtype, _OPS)
+    return casting(run, dtype, outer), where
 
 
 #: How far every one of the kernels has been tested.

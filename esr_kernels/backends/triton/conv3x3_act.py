@@ -8,9 +8,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launch import Launch, config, empty_like, precision, strides, vector
+from ..layout import empty_like
+from .launch import Launch, config, precision, strides, vector
 from .packing import Weights, pack_conv, packed
-from .tile import convolve, element_offsets, epilogue, rounded, tile
+from .tile import convolve, finish, tile
 
 
 @triton.jit
@@ -36,14 +37,10 @@ def conv_kernel(
         )  # fmt: skip
         weights += KERNEL * KERNEL * tl.cdiv(CHANNELS[i], BLOCK_K) * BLOCK_K * COLUMNS
     acc += tl.load(bias + columns)[None, :]
-    kept = ((y < out_height) & (x < out_width))[:, None] & (columns < OUT_CHANNELS)[None, :]
-    u = None
-    if residual is not None:
-        offsets = element_offsets(n, y, x, columns, residual_strides, RESIDUAL_VECTOR)
-        u = tl.load(residual + offsets, mask=kept, other=0.0).to(tl.float32)
-    acc = epilogue(acc, u, slope, ACT)
-    offsets = element_offsets(n, y, x, columns, out_strides, OUT_VECTOR)
-    tl.store(out + offsets, rounded(acc, out.dtype.element_ty), mask=kept)
+    finish(
+        acc, out, out_strides, residual, residual_strides, slope, n, y, x, out_height, out_width,
+        columns, OUT_CHANNELS, ACT, OUT_VECTOR, RESIDUAL_VECTOR,
+    )  # fmt: skip
 
 
 def conv_launch(

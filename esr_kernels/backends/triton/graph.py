@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from .launch import memory_format
+from ..layout import memory_format
+from ..node import op_name
 from .pixel_shuffle import pixel_shuffle
 
 
@@ -21,19 +22,8 @@ def compile_graph(
     Results have the memory format of the first input; where the graph ends in ``pixel_shuffle``,
     its kernel writes the picture in that format.
     """
-    where = {
-        node.name: "triton" if _op(node) in ops else "reference"
-        for node in graph.graph.nodes
-        if node.op == "call_function"
-    }
+    where = {node.name: "triton" for node in graph.graph.nodes if op_name(node) in ops}
     return GraphModule(graph, _with_ends(graph.graph)).to(dtype), where
-
-
-def _op(node: Node) -> str | None:
-    """The name of the op that a node calls, None for anything else."""
-    if getattr(node.target, "namespace", None) != "esr_kernels":
-        return None
-    return node.target._schema.name.removeprefix("esr_kernels::")
 
 
 def _with_ends(graph: Graph) -> Graph:
@@ -54,7 +44,7 @@ def _with_ends(graph: Graph) -> Graph:
 
 def _formatted(graph: Graph, result: Node, like: Node) -> Node:
     """The node's result in the memory format of ``like``."""
-    if _op(result) == "pixel_shuffle" and not result.users:
+    if op_name(result) == "pixel_shuffle" and not result.users:
         return graph.call_function(_tail, (*result.args, like))
     return graph.call_function(_in_format, (result, like))
 

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..gpu import allows_tf32
+
 
 @dataclass(frozen=True)
 class Config:
@@ -68,12 +70,7 @@ def precision(dtype: torch.dtype) -> str:
     """How products of ``dtype`` are taken: ``tf32`` for float32 where the user lets torch's own
     convolutions use it, else ``ieee``.
     """
-    if dtype != torch.float32:
-        return "ieee"
-    conv = getattr(torch.backends.cudnn, "conv", None)  # from torch 2.9 on, where the older flag
-    if conv is None:  # raises once this one was set
-        return "tf32" if torch.backends.cudnn.allow_tf32 else "ieee"
-    return "tf32" if conv.fp32_precision == "tf32" else "ieee"
+    return "tf32" if dtype == torch.float32 and allows_tf32() else "ieee"
 
 
 def config(x: Tensor) -> Config:
@@ -117,20 +114,3 @@ def vector(x: Tensor | None) -> int:
         return 1
     n, _, h, w = (step if size > 1 else 0 for step, size in zip(x.stride(), x.shape, strict=True))
     return gcd(n, h, w, 16 // x.element_size())
-
-
-def memory_format(x: Tensor) -> torch.memory_format:
-    """channels_last where ``x`` is that and not contiguous too, else contiguous."""
-    if not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
-        return torch.channels_last
-    return torch.contiguous_format
-
-
-def empty_like(x: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """A result for the input ``x``: of its dtype, and in its memory format."""
-    return torch.empty(
-        (x.shape[0], channels, height, width),
-        dtype=x.dtype,
-        device=x.device,
-        memory_format=memory_format(x),
-    )

@@ -9,8 +9,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..layout import empty_like
 from .conv3x3_act import conv3x3_act
-from .launch import Launch, config, empty_like, precision, strides, vector
+from .launch import Launch, config, precision, strides, vector
 from .packing import Weights, pack_conv, packed
 from .tile import channel_offsets, convolve, pixel_offsets, rounded, steps, tile
 

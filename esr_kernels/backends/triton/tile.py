@@ -159,3 +159,21 @@ def epilogue(y, u, slope, ACT: tl.constexpr):
     if u is not None:
         y += u
     return y
+
+
+@triton.jit
+def finish(
+    acc, out, out_strides, residual, residual_strides, slope, n, y, x, height, width, columns,
+    CHANNELS: tl.constexpr, ACT: tl.constexpr, OUT_VECTOR: tl.constexpr,
+    RESIDUAL_VECTOR: tl.constexpr,
+):  # fmt: skip
+    """Epilogue and store of the sums ``[pixels, columns]`` of an output of ``height`` x ``width``
+    pixels and ``CHANNELS``. ``residual``: None, or a tensor of the output's shape."""
+    kept = ((y < height) & (x < width))[:, None] & (columns < CHANNELS)[None, :]
+    u = None
+    if residual is not None:
+        offsets = element_offsets(n, y, x, columns, residual_strides, RESIDUAL_VECTOR)
+        u = tl.load(residual + offsets, mask=kept, other=0.0).to(tl.float32)
+    acc = epilogue(acc, u, slope, ACT)
+    offsets = element_offsets(n, y, x, columns, out_strides, OUT_VECTOR)
+    tl.store(out + offsets, rounded(acc, out.dtype.element_ty), mask=kept)

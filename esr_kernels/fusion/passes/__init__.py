@@ -3,10 +3,12 @@ in place; each keeps what the graph computes, so any of them can be left out."""
 
 from .activation import fuse_activation
 from .concat import elide_concat
+from .depthwise3x3_act import fuse_pointwise
 from .esa import fuse_esa
 from .linear import merge_linear
 from .residual import fuse_gate, fuse_residual
 from .scale import fold_scale
+from .selective_scan import fuse_selective_scan
 from .spab import fuse_spab
 from .tail import fuse_tail
 
@@ -17,7 +19,9 @@ PASSES = (
     fuse_gate,
     fuse_spab,
     fuse_tail,
+    fuse_selective_scan,
     elide_concat,
     merge_linear,
     fuse_residual,
+    fuse_pointwise,  # after merge_linear, which makes one convolution of a 3x3 and a 1x1
 )

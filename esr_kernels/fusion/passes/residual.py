@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch.fx import Graph, Node
 
-from ..graph import CONV, calls, conv_of, in_order, only_use, shape, supplant, sweep
+from ..graph import calls, filter_of, in_order, only_use, shape, supplant, sweep
 
 
 def fuse_gate(graph: Graph) -> None:
@@ -20,8 +20,8 @@ def fuse_gate(graph: Graph) -> None:
             u = _other_term(total, y)
             if u is None or not only_use(total) or set(y.users) != {total, sigmoid}:
                 continue
-            fused = replace(conv_of(y), act="spab", residual=u)
-            supplant(node, CONV, fused.args, y)
+            fused = replace(filter_of(y), act="spab", residual=u)
+            supplant(node, fused.target, fused.args, y)
             break
     sweep(graph)
 
@@ -36,7 +36,7 @@ def _centred_sigmoid(attention) -> Node | None:
     half = 0.5 if attention.target is operator.sub else -0.5
     if not (calls(a, torch.sigmoid) and only_use(a) and b == half):
         return None
-    conv = conv_of(a.args[0])
+    conv = filter_of(a.args[0])
     return a if conv and conv.bare else None
 
 
@@ -52,12 +52,13 @@ def fuse_residual(graph: Graph) -> None:
     for node in in_order(graph, operator.add):
         # Of two convolutions the later one: the other's result is there when it runs.
         for y, r in _latest_first(node.args):
-            conv = conv_of(y)
+            conv = filter_of(y)
             if conv is None or conv.residual is not None or not only_use(y) or r is y:
                 continue
             if shape(r) is None or shape(r) != shape(y):
                 continue
-            supplant(node, CONV, replace(conv, residual=r).args, y)
+            fused = replace(conv, residual=r)
+            supplant(node, fused.target, fused.args, y)
             graph.erase_node(y)
             break
 

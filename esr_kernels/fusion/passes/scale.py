@@ -12,6 +12,7 @@ from ..graph import (
     calls,
     constant,
     conv_of,
+    filter_of,
     in_order,
     only_use,
     shape,
@@ -68,7 +69,7 @@ def _fold_behind(node: Node) -> bool:
     x, s = found
     shuffled = calls(x, torch.pixel_shuffle) and only_use(x)
     source = x.args[0] if shuffled else x
-    conv = conv_of(source)
+    conv = filter_of(source)
     if conv is None or not conv.bare or not only_use(source):
         return False
     weight, bias = value(conv.weight), value(conv.bias)

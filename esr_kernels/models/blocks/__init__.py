@@ -34,7 +34,6 @@ from .residual import ContrastResidual, Residual
 from .rgb import RGB_MEAN, bilinear, register_mean
 from .rlfb import RLFB, RLFB_SLOPE, rlfb_layers
 from .safm import SAFM, SAFM_MIN_SIZE, shrink
-from .selective_scan import selective_scan
 from .spab import SPAB
 from .srwab import SRWAB
 from .variance_attention import Level, VarianceAttention, local_variance
@@ -93,7 +92,6 @@ __all__ = [
     "register_mean",
     "rlfb_layers",
     "same_padding",
-    "selective_scan",
     "shift_mask",
     "shrink",
     "split_heads",

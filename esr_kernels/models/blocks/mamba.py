@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .selective_scan import selective_scan
-
 TAPS = 4
 
 
@@ -17,7 +15,7 @@ class Mamba(nn.Module):
     ``a, z`` are the halves of ``in_proj(t)``, 2 * ``width`` channels each. A causal depthwise
     convolution of 4 taps and SiLU make c of a; ``x_proj(c)`` gives, for each token, r, B and K, and
     ``delta = softplus(dt_proj(r))``. The scan of c has the decays ``exp(-delta exp(A_log))``, the
-    input map B, the read-out K and the skip D (``selective_scan``).
+    input map B, the read-out K and the skip D (``ops.selective_scan``).
 
     ``states``: numbers of memory for each inner channel; r has ``ceil(width / 16)`` channels.
 
@@ -38,6 +36,9 @@ class Mamba(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """``[N, L, width]`` to the same."""
+        # Imported here: with it come all ops, and most programs that import networks run no Mamba.
+        from ...ops.selective_scan import reference as selective_scan
+
         a, z = self.in_proj(t).chunk(2, dim=-1)
         c = F.silu(self.conv1d(F.pad(a.mT, (TAPS - 1, 0))).mT)
         r, B, K = self.x_proj(c).split(self.parts, dim=-1)

@@ -1,4 +1,10 @@
-"""The selective scan: a linear recurrence along a sequence, computed in parallel segments."""
+"""``selective_scan``: a linear recurrence along a sequence, Mamba's memory.
+
+A call of torch for every token would take far longer than what it computes; in plain torch,
+segments of the sequence advance together.
+"""
+
+from __future__ import annotations
 
 import math
 
@@ -7,18 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
+from . import _check
+from ._define import define
+
 # With DVMSR's 1920 numbers of state, a step of all segments is long enough to hide what a call of
 # torch costs, and its tensors still fit a core's cache.
 SEGMENTS = 32
 CHUNK = 512 * SEGMENTS  # tokens at a time: more would only cost memory
 
 
-def selective_scan(c: Tensor, delta: Tensor, A: Tensor, B: Tensor, K: Tensor, D: Tensor) -> Tensor:
-    """``o[l, e] = sum_s K[l, s] h[l, e, s] + D[e] c[l, e]`` with the state
-    ``h[l, e, s] = exp(delta[l, e] A[e, s]) h[l-1, e, s] + delta[l, e] B[l, s] c[l, e]``, h[-1] = 0.
-
-    ``c``, ``delta``: ``[N, L, E]``; ``A``: ``[E, S]``; ``B``, ``K``: ``[N, L, S]``; ``D``: ``[E]``;
-    the result ``[N, L, E]``. ``delta >= 0 >= A``, so that a decay is at most 1. Differentiable.
+def reference(c: Tensor, delta: Tensor, A: Tensor, B: Tensor, K: Tensor, D: Tensor) -> Tensor:
+    """The op in plain torch; see :func:`selective_scan`.
 
     Each chunk of the sequence is cut into segments that advance together, a token at a time: once
     from a zero state for what each of them adds to its last state, and again from the right first
@@ -27,13 +32,10 @@ def selective_scan(c: Tensor, delta: Tensor, A: Tensor, B: Tensor, K: Tensor, D:
     overflows.
 
     ``torch.fx`` records a call as one node: the number of steps depends on the length.
-
-    Source: Gu and Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023,
-    algorithm 2 with the first-order product for B.
     """
     arguments = (c, delta, A, B, K, D)
     if has_torch_function(arguments):
-        return handle_torch_function(selective_scan, arguments, *arguments)
+        return handle_torch_function(reference, arguments, *arguments)
     # exp2 takes as long for any number; exp is far slower where the result underflows.
     rate = (A * math.log2(math.e)).T.contiguous()
     h = c.new_zeros(c.shape[0], *rate.shape)
@@ -83,3 +85,70 @@ def _first_states(h: Tensor, last: Tensor, decay: Tensor) -> tuple[Tensor, Tenso
         first.append(h)
         h = torch.addcmul(last_k, decay_k, h)
     return torch.stack(first, 1), h
+
+
+def _check_args(c, delta, A, B, K, D) -> None:
+    _check.sequence("c", c)
+    _check.alike(c, "c", delta=delta, A=A, B=B, K=K, D=D)
+    n, length, channels = c.shape
+    if A.dim() != 2 or A.shape[0] != channels or A.shape[1] == 0:
+        raise ValueError(
+            f"A has shape {list(A.shape)}, expected [{channels}, S], 1 or more states for each "
+            f"channel of c"
+        )
+    _check.shape("delta", delta, (n, length, channels), "that of c")
+    for name, x in (("B", B), ("K", K)):
+        _check.shape(name, x, (n, length, A.shape[1]), "N and L of c, and the states of A")
+    _check.shape("D", D, (channels,), "the channels of c")
+
+
+def _shapes(c, *_) -> Tensor:
+    return torch.empty_like(c)
+
+
+def _flops(c, delta, A, *_) -> int:
+    n, length, channels = c
+    return 2 * n * length * channels * A[1]
+
+
+_OP = define(
+    "selective_scan(Tensor c, Tensor delta, Tensor A, Tensor B, Tensor K, Tensor D) -> Tensor",
+    check=_check_args,
+    reference=reference,
+    shapes=_shapes,
+    flops=_flops,
+)
+
+
+def selective_scan(
+    c: Tensor,  # [N, L, E]
+    delta: Tensor,  # [N, L, E]
+    A: Tensor,  # [E, S]
+    B: Tensor,  # [N, L, S]
+    K: Tensor,  # [N, L, S]
+    D: Tensor,  # [E]
+) -> Tensor:  # [N, L, E]
+    """Selective scan: ``o[l, e] = sum_s K[l, s] h[l, e, s] + D[e] c[l, e]`` with the state
+    ``h[l, e, s] = exp(delta[l, e] A[e, s]) h[l-1, e, s] + delta[l, e] B[l, s] c[l, e]``, h[-1] = 0.
+
+    A token is a place of the sequence, ``l``; every channel ``e`` has ``S`` numbers of state. From
+    "Mamba: Linear-Time Sequence Modeling with Selective State Spaces" (arXiv 2312.00752), algorithm
+    2 with the first-order product for B; K is C there. DVMSR, team 07 in the NTIRE 2024 report on
+    efficient super-resolution (arXiv 2404.10343), scans the pixels row by row.
+
+    Args:
+        c: float32, float16, bfloat16 or float64; of any strides.
+        delta: at least 0, so that with ``A`` at most 0 a decay is at most 1. Decays above 1 are
+            computed too, until they overflow.
+        A, B, K, D: like ``delta`` of the dtype and on the device of ``c``.
+
+    Returns:
+        A fresh contiguous tensor of the dtype of ``c``. FLOPs are counted as in torch, which sees
+        products of matrices only: the sum over ``s``.
+
+    Raises:
+        TypeError: an argument is no tensor, or dtypes differ or are not floating.
+        ValueError: shapes do not fit, an empty tensor, or devices differ.
+    """
+    _check.tensors(c=c, delta=delta, A=A, B=B, K=K, D=D)
+    return _OP.default(c, delta, A, B, K, D)

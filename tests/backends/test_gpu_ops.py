@@ -1,4 +1,4 @@
-"""The ops on the Triton backend: in layouts, dtypes and sizes that kernels get wrong."""
+"""The ops on the GPU backends: in layouts, dtypes and sizes that kernels get wrong."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ from itertools import product
 
 import pytest
 import test_conv3x3_act
+import test_depthwise3x3_act
 import test_esa
 import test_pixel_shuffle
+import test_selective_scan
 import test_spab
 import torch
+from gpu_device import (
+    BACKENDS,
+    DEVICE,
+    INTERPRETED,
+    NEEDS_DEVICE,
+    NEEDS_GPU,
+    on_device,
+    only_backend,
+    rounding,
+    skip_unless_taken,
+)
 from operands import (
     DTYPES,
     amid_nan,
@@ -20,29 +33,31 @@ from operands import (
     channel_slice,
     channels_last,
     contiguous,
-    exact,
 )
-from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
-from triton_device import DEVICE, INTERPRETED, NEEDS_DEVICE, NEEDS_GPU, on_device, triton_only
 
 pytestmark = NEEDS_DEVICE
 OPS = torch.ops.esr_kernels
 REFERENCES = {
     "conv3x3_act": test_conv3x3_act.reference,
+    "depthwise3x3_act": test_depthwise3x3_act.reference,
     "esa": test_esa.reference,
     "pixel_shuffle": test_pixel_shuffle.reference,
     "spab": test_spab.reference,
 }
 
 
-@pytest.fixture(autouse=True)
-def _triton_only(monkeypatch):
-    triton_only(monkeypatch)
+@pytest.fixture(autouse=True, params=BACKENDS)
+def _backend(request, monkeypatch):
+    only_backend(request.param, monkeypatch)
 
 
 def conv(size, channels=(28, 28), act="silu", k=3, dtype=torch.float32):
     return test_conv3x3_act.arguments(2, *channels, *size, act, k, dtype, residual=True)
+
+
+def depthwise(size, c, ci, act="gelu", dtype=torch.float32):
+    return test_depthwise3x3_act.arguments(2, c, *size, act, ci, dtype, residual=True)
 
 
 def _cases() -> Iterator[tuple[str, str, Callable]]:
@@ -53,6 +68,10 @@ def _cases() -> Iterator[tuple[str, str, Callable]]:
         yield f"conv {pair}", "conv3x3_act", partial(conv, (9, 35), pair, "lrelu")
     for act, k in product(test_conv3x3_act.ACTIVATIONS, (1, 3)):
         yield f"conv {k}x{k} {act}", "conv3x3_act", partial(conv, (17, 21), (13, 11), act, k)
+    for c, ci in [(1, None), (26, 26), (28, None), (48, 46), (52, 3)]:
+        yield f"depthwise {ci}-{c}", "depthwise3x3_act", partial(depthwise, (9, 35), c, ci)
+    for act, size in product(test_conv3x3_act.ACTIVATIONS, [(1, 7), (17, 21)]):
+        yield f"depthwise {act} {size}", "depthwise3x3_act", partial(depthwise, size, 11, 13, act)
     for c, size in [(3, (15, 37)), (28, (31, 33)), (46, (16, 35)), (52, (17, 20))]:
         yield f"esa {c} {size}", "esa", partial(test_esa.arguments, 2, c, *size)
     for c, r in [(28, 4), (46, 3), (3, 2), (52, 8), (6, 33)]:
@@ -75,25 +94,33 @@ KINDS = [*(zip(LAYOUTS[:3], DTYPES, strict=True) if INTERPRETED else product(LAY
 @pytest.mark.parametrize("case", CASES)
 def test_ops(case, layout, dtype):
     op, build = CASES[case]
+    skip_unless_taken(op)
     first, *rest = on_device(build(dtype=dtype))
     first = tree_map(layout, first)
     args = first, *rest
     ours = getattr(OPS, op)(*args)
-    assert_matches(ours, REFERENCES[op], args)
+    assert_matches(ours, REFERENCES[op], args, rounding(dtype))
     assert_same_format(tree_leaves(first)[0], *tree_leaves(ours))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("length", "channels", "states"), [(1, 3, 1), (130, 2, 16), (64, 5, 17)])
+def test_scans(length, channels, states, dtype):
+    skip_unless_taken("selective_scan")
+    args = test_selective_scan.usual(length, channels=channels, states=states, dtype=dtype)
+    args = on_device(args)
+    assert_matches(OPS.selective_scan(*args), test_selective_scan.reference, args)
 
 
 @NEEDS_GPU
 @pytest.mark.parametrize("case", ["conv (46, 48)", "esa 46 (16, 35)", "shuffle 28 x4", "spab 28"])
-def test_tf32_is_as_exact_as_float16(case, monkeypatch, tolerance):
+def test_tf32_is_as_exact_as_float16(case, monkeypatch):
     """Both have 10 bits after the point."""
     op, build = CASES[case]
     args = on_device(build(dtype=torch.float32))
-    half = tree_map(lambda leaf: leaf.half() if isinstance(leaf, Tensor) else leaf, args)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    results = getattr(OPS, op)(*args), REFERENCES[op](*half), REFERENCES[op](*exact(args))
-    for ours, plain, exactly in zip(*map(tree_leaves, results), strict=True):
-        tolerance(ours, plain.float(), exactly)
+    assert rounding(torch.float32) == torch.float16
+    assert_matches(getattr(OPS, op)(*args), REFERENCES[op], args, torch.float16)
 
 
 def test_out_writes_a_channel_slice():
@@ -104,9 +131,12 @@ def test_out_writes_a_channel_slice():
     assert (wide[:, :8] == 7).all() and (wide[:, 28:] == 7).all(), "neighbours were overwritten"
 
 
-@pytest.mark.parametrize("case", ["conv (3, 26)", "esa 3 (15, 37)", "shuffle 3 x2", "spab 26"])
+@pytest.mark.parametrize(
+    "case", ["conv (3, 26)", "depthwise 26-26", "esa 3 (15, 37)", "shuffle 3 x2", "spab 26"]
+)
 def test_opcheck(case):
     op, build = CASES[case]
+    skip_unless_taken(op)
     torch.library.opcheck(getattr(OPS, op).default, tuple(on_device(build(dtype=torch.float32))))
 
 
@@ -129,4 +159,5 @@ def test_changed_weights_are_packed_again():
     args = on_device(conv((9, 35)))
     OPS.conv3x3_act(*args)
     args[1].mul_(2)
-    assert_matches(OPS.conv3x3_act(*args), REFERENCES["conv3x3_act"], args)
+    ours = OPS.conv3x3_act(*args)
+    assert_matches(ours, REFERENCES["conv3x3_act"], args, rounding(torch.float32))

@@ -1,0 +1,104 @@
+"""From ops to a program of the CUDA kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from esr_kernels import _C
+
+from .. import gpu, programs
+from ..layout import empty_like
+from .device import current_stream, limits
+
+_FORMATS = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "tf32"}
+_ELEMENTS = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
+# A convolution's sources, in slabs of 8 channels: kMaxSlabs of csrc/cuda/slabs.h. 16-bit numbers
+# have 16 in a slab, so they could do with half.
+MAX_SLABS = 96
+MAX_ESA_CHANNELS = 32  # of its small maps: kEsaMaxChannels of csrc/cuda/esa.h
+
+
+def format_of(dtype: torch.dtype) -> str:
+    """What a program for this dtype multiplies."""
+    if dtype == torch.float16 and gpu.allows_float16_sums():
+        return "half_sums"
+    return _FORMATS[dtype]
+
+
+class Builder(programs.Builder):
+    """A program that multiplies numbers of ``dtype``; float32 is rounded to TF32 for that."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__(_C.cuda.Program(format_of(dtype)))
+        self._dtype = dtype
+        self._constants: dict[torch.device, Tensor] = {}
+
+    def spab(self, x: int, *weights: Tensor | None) -> tuple[int, int]:
+        """``spab``; ``weights`` as in its schema."""
+        o, t = self.program.spab(x, programs.pairs(weights))
+        self._channels[o] = self._channels[t] = self._channels[x]
+        return o, t
+
+    def run(
+        self,
+        inputs: Sequence[Tensor],
+        dtypes: Sequence[torch.dtype] | None = None,
+        out: Sequence[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """See the base class. Enqueues everything on the device's current stream."""
+        like = inputs[0]
+        size = self._size(inputs)
+        if out is None:
+            shapes = self._shapes(*size)
+            dtypes = dtypes or [like.dtype] * len(shapes)
+            out = [
+                empty_like(like, *shape[1:], dtype=dtype)
+                for shape, dtype in zip(shapes, dtypes, strict=True)
+            ]
+        read = [x if x.dtype in _ELEMENTS else x.to(self._dtype) for x in inputs]
+        here = limits(like.device)
+        constants = self._constants_on(like.device)
+        bytes_ = self.program.workspace_bytes(*here, *size)
+        workspace = torch.empty(bytes_, dtype=torch.uint8, device=like.device)
+        addresses = constants.data_ptr(), workspace.data_ptr()
+        pictures = [_picture(x) for x in read], [_picture(y) for y in out]
+        with current_stream(like.device) as stream:
+            self.program.run(*pictures, *size, *addresses, *here, stream)
+        return list(out)
+
+    def _constants_on(self, device: torch.device) -> Tensor:
+        """Packed weights, copied there at the first call."""
+        if device not in self._constants:
+            with torch.inference_mode(False):
+                packed = torch.from_numpy(self.program.constants())
+                self._constants[device] = packed.to(device)  # whole when this returns
+        return self._constants[device]
+
+
+def _picture(x: Tensor) -> tuple:
+    return (x.data_ptr(), *x.stride(), _ELEMENTS[x.dtype])
+
+
+def _spab(b: Builder, x, *weights) -> tuple[int, int]:
+    return b.spab(x, *weights)
+
+
+LOWER = {
+    "conv3x3_act": programs.conv3x3_act,
+    "spab": _spab,
+    "esa": programs.esa,
+    "pixel_shuffle": programs.pixel_shuffle,
+}
+
+
+def _fits(op: str, args: tuple) -> bool:
+    if op == "esa" and args[1][0] > MAX_ESA_CHANNELS:
+        return False
+    sources = args[0] if op == "conv3x3_act" else [args[0]]
+    return op in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
+
+
+LANGUAGE = programs.Language("cuda", Builder, LOWER, fits=_fits, alone=_fits)

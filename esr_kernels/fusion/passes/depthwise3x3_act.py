@@ -1,0 +1,29 @@
+"""A 1x1 convolution and the depthwise one that reads it become one ``depthwise3x3_act``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch.fx import Graph
+
+from ..graph import DEPTHWISE, bare_conv, depthwise_of, in_order, only_use, supplant
+
+
+def fuse_pointwise(graph: Graph) -> None:
+    """``depthwise(conv1x1(x))``, the blueprint-separable convolution, where the 1x1 has one input,
+    nothing after it, and no other reader.
+
+    Over a concatenation the 1x1 stays by itself: it reads the parts, which the op cannot.
+    """
+    for node in in_order(graph, DEPTHWISE):
+        depthwise = depthwise_of(node)
+        (before,) = depthwise.inputs
+        conv = bare_conv(before, 1)
+        elsewhere = not only_use(before) or depthwise.residual is before
+        if conv is None or elsewhere or depthwise.pointwise is not None:
+            continue
+        fused = replace(
+            depthwise, inputs=conv.inputs, pointwise=conv.weight, pointwise_bias=conv.bias
+        )
+        supplant(node, DEPTHWISE, fused.args, before)
+        graph.erase_node(before)

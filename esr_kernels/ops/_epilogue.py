@@ -1,0 +1,42 @@
+"""What follows a convolution's sum, once for every op that has it: activation, then residual."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import _check
+
+ACTIVATIONS = ("none", "relu", "lrelu", "silu", "gelu", "spab")
+
+
+def epilogue(y: Tensor, act: str, slope: float, residual: Tensor | None) -> Tensor:
+    """``act(y) + residual`` in plain torch; the activations are those of ``conv3x3_act``."""
+    if act == "spab":
+        return (y + residual) * (y.sigmoid() - 0.5)
+    if act == "relu":
+        y = F.relu(y)
+    elif act == "lrelu":
+        y = F.leaky_relu(y, slope)
+    elif act == "silu":
+        y = F.silu(y)
+    elif act == "gelu":
+        y = F.gelu(y)
+    return y if residual is None else y + residual
+
+
+def check(act: str, residual: Tensor | None, shape: tuple[int, ...]) -> None:
+    """Raises ValueError for an unknown activation, or a residual that is not of the result's
+    ``shape``."""
+    if act not in ACTIVATIONS:
+        raise ValueError(f"act is {act!r}, expected one of: {', '.join(ACTIVATIONS)}")
+    if residual is not None:
+        _check.shape("residual", residual, shape, "the shape of the result")
+    elif act == "spab":
+        raise ValueError('act="spab" needs residual, the input of the block')
+
+
+def check_types(act: object, slope: object) -> None:
+    """Raises TypeError unless ``act`` is a string and ``slope`` a number."""
+    if not isinstance(act, str) or not isinstance(slope, (int, float)):
+        raise TypeError("act has to be a string and slope a number")

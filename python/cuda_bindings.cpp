@@ -1,0 +1,116 @@
+// esr_kernels._C.cuda: programs for NVIDIA GPUs. Addresses are the device's; no torch.
+#include <array>
+#include <sstream>
+
+#include "../csrc/cuda/program.h"
+#include "specs.h"
+
+namespace py = pybind11;
+using namespace pybind11::literals;
+
+namespace esr::cuda {
+
+static void check_sources(const Program&, const std::vector<int>& sources) {
+  if (sources.empty()) throw py::value_error("a convolution takes 1 or more sources");
+}
+
+static int max_factor(const Program&) { return 46340; }  // its square is an int
+
+namespace {
+
+// The number of a name in a list.
+template <size_t kCount>
+int index_of(const std::array<const char*, kCount>& names, const std::string& name,
+             const char* what) {
+  for (size_t i = 0; i < kCount; ++i)
+    if (name == names[i]) return int(i);
+  throw py::value_error(std::string("unknown ") + what + " '" + name + "'");
+}
+
+Format format_of(const std::string& name) {
+  return Format(index_of<4>({"f16", "bf16", "tf32", "half_sums"}, name, "format"));
+}
+Element element_of(const std::string& name) {
+  return Element(index_of<4>({"f32", "f16", "bf16", "u8"}, name, "type of elements"));
+}
+
+// (address, strides of n, c, y, x in elements, type of elements)
+using PictureTuple = std::tuple<uintptr_t, int64_t, int64_t, int64_t, int64_t, std::string>;
+
+std::vector<Picture> pictures_of(const std::vector<PictureTuple>& tuples) {
+  std::vector<Picture> list;
+  for (const auto& [address, n, c, y, x, element] : tuples)
+    list.push_back({reinterpret_cast<void*>(address), n, c, y, x, element_of(element)});
+  return list;
+}
+
+std::pair<int, int> add_spab(Program& program, int x, const bindings::Weights& weights) {
+  bindings::check_value(program, x);
+  const int c = program.channels(x);
+  const auto w =
+      bindings::specs_of("spab", "conv1, conv2, conv3", weights, {{c, c, 3}, {c, c, 3}, {c, c, 3}});
+  return program.spab(x, w[0], w[1], w[2]);
+}
+
+// A copy.
+py::array_t<uint8_t> constants(const Program& program) {
+  const std::vector<char>& bytes = program.constants();
+  return py::array_t<uint8_t>(py::ssize_t(bytes.size()),
+                              reinterpret_cast<const uint8_t*>(bytes.data()));
+}
+
+void run(const Program& program, const std::vector<PictureTuple>& inputs,
+         const std::vector<PictureTuple>& outputs, int batch, int height, int width,
+         uintptr_t constants, uintptr_t workspace, int processors, int shared_bytes,
+         uintptr_t stream) {
+  bindings::check_run(program, inputs.size(), outputs.size(), batch, height, width);
+  const Program::Run run{pictures_of(inputs),
+                         pictures_of(outputs),
+                         {batch, height, width},
+                         reinterpret_cast<const char*>(constants),
+                         reinterpret_cast<char*>(workspace),
+                         {processors, shared_bytes},
+                         reinterpret_cast<void*>(stream)};
+  const py::gil_scoped_release release;
+  program.run(run);
+}
+
+py::tuple targets() {
+  std::istringstream words(ESR_CUDA_TARGETS);
+  py::list list;
+  for (std::string word; words >> word;) list.append(word);
+  return list;
+}
+
+}  // namespace
+}  // namespace esr::cuda
+
+void esr::bindings::define_cuda(py::module_& parent) {
+  using namespace cuda;
+  py::module_ m =
+      parent.def_submodule("cuda", "Programs for NVIDIA GPUs; see csrc/cuda/program.h.");
+  m.attr("targets") = targets();
+  py::class_<Program> program(m, "Program", "Steps over slabs of pixels.");
+  program.def(py::init([](const std::string& format) {
+                return std::make_unique<Program>(format_of(format));
+              }),
+              "format"_a);
+  define_steps(program);
+  program.def("spab", &add_spab, "x"_a, "weights"_a)
+      .def("esa", &add_esa<Program>, "q"_a, "weights"_a)
+      .def("constants", &constants)
+      .def(
+          "workspace_bytes",
+          [](const Program& p, int processors, int shared_bytes, int batch, int height, int width) {
+            return p.workspace_bytes({processors, shared_bytes}, {batch, height, width});
+          },
+          "processors"_a, "shared_bytes"_a, "batch"_a, "height"_a, "width"_a)
+      .def(
+          "launches",
+          [](const Program& p, int processors, int shared_bytes, int batch, int height, int width) {
+            return p.launches({processors, shared_bytes}, {batch, height, width});
+          },
+          "processors"_a, "shared_bytes"_a, "batch"_a, "height"_a, "width"_a)
+      .def("run", &run, "inputs"_a, "outputs"_a, "batch"_a, "height"_a, "width"_a, "constants"_a,
+           "workspace"_a, "processors"_a, "shared_bytes"_a, "stream"_a);
+}

@@ -1,0 +1,125 @@
+"""When the CUDA backend computes, and what it says when it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import esr_kernels.ops  # noqa: F401  (its ops enter their references)
+from esr_kernels import backends
+from esr_kernels.backends import cuda, references
+from esr_kernels.backends.cuda.device import limits
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
+TARGETS = ("sm_80", "compute_80")
+
+
+@pytest.fixture
+def machine(pretend_gpu, monkeypatch):
+    """``pretend_gpu``, and that the kernels are built."""
+    built = SimpleNamespace(cuda=SimpleNamespace(targets=TARGETS))
+    monkeypatch.setattr(cuda, "_C", built)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    # No kernel can be tried out on a GPU that is not there.
+    monkeypatch.setattr(cuda, "first_disagreement", lambda *question: None)
+    return pretend_gpu
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)], ids=str)
+def test_takes_its_ops_on_a_gpu(machine, op, dtype, capability):
+    machine(*capability)
+    assert cuda.refusal(op, CUDA, dtype) is None
+
+
+@pytest.mark.parametrize(
+    ("op", "device", "dtype", "capability", "words"),
+    [
+        ("spab", CPU, torch.float16, (9, 0), "the tensor is on cpu"),
+        ("spab", torch.device("meta"), torch.float16, (9, 0), "the tensor is on meta"),
+        ("spab", CUDA, torch.float64, (9, 0), "float64 is left to torch"),
+        ("no_such_op", CUDA, torch.float16, (9, 0), "has no kernel for no_such_op"),
+        ("spab", CUDA, torch.float16, (7, 5), "compute capability 7.5, and 8.0 is the least"),
+        ("spab", CUDA, torch.float16, (), "no GPU that torch can use"),
+    ],
+)
+def test_refusals_say_why(machine, op, device, dtype, capability, words):
+    machine(*capability)
+    assert words in cuda.refusal(op, device, dtype)
+
+
+def test_float32_is_taken_only_as_tf32(machine, monkeypatch):
+    machine(9, 0)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    assert cuda.refusal("spab", CUDA, torch.float32) == "float32 without TF32 is left to Triton"
+    assert cuda.refusal("spab", CUDA, torch.float16) is None
+
+
+def test_without_nvcc(machine, monkeypatch):
+    machine(9, 0)
+    for absent in (SimpleNamespace(), None):  # no CUDA kernels; no compiled kernels at all
+        monkeypatch.setattr(cuda, "_C", absent)
+        assert "install nvcc" in cuda.refusal("spab", CUDA, torch.float16)
+        available, detail = cuda.describe()
+        assert not available and detail.startswith("built without CUDA kernels")
+
+
+def test_comes_before_triton(machine):
+    machine(9, 0)
+    choice = backends.choose("spab", CUDA, torch.float16)
+    assert choice.backend == "cuda" and [name for name, _ in choice.refusals] == ["cpu"]
+
+
+def test_refuses_what_it_gets_wrong(monkeypatch):
+    monkeypatch.setattr(cuda, "_claims_not", lambda op, device, dtype: None)
+    right = references["conv3x3_act"]
+    runs = references | {"conv3x3_act": lambda *args: right(*args) + 1}
+    monkeypatch.setattr(cuda, "implementation", runs.__getitem__)
+    assert "conv3x3_act gives wrong" in cuda.refusal("conv3x3_act", CPU, torch.bfloat16)
+    assert "conv3x3_act gives wrong" in cuda.refusal("graph", CPU, torch.bfloat16)
+    assert cuda.refusal("esa", CPU, torch.bfloat16) is None
+
+
+def test_describe_says_how_far_it_was_tested(machine):
+    machine(9, 0)
+    available, detail = cuda.describe()
+    assert available and all(op in detail for op in OPS[:-1])
+    assert "sm_80, compute_80" in detail and "never run on a GPU" in detail
+    machine()
+    available, detail = cuda.describe()
+    assert not available and "no GPU" in detail and "never run on a GPU" in detail
+
+
+def test_the_kernels_are_built_for_what_they_say():
+    if not cuda._is_built():
+        pytest.skip("esr_kernels._C is built without CUDA kernels")
+    *machine_code, ptx = cuda._C.cuda.targets
+    assert machine_code and all(target.startswith("sm_") for target in machine_code)
+    assert ptx.startswith("compute_")
+
+
+def test_importing_the_package_asks_for_no_driver():
+    """In a process that cannot see a GPU, even where there is one."""
+    code = "import esr_kernels; print(esr_kernels.info())"
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert "cuda" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("told", "shared_bytes"),
+    [({}, 99 * 1024), ({"shared_memory_per_block_optin": 227 * 1024}, 227 * 1024)],
+)
+def test_limits_of_a_device(monkeypatch, told, shared_bytes):
+    found = SimpleNamespace(multi_processor_count=132, **told)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    assert limits.__wrapped__(CUDA) == (132, shared_bytes)

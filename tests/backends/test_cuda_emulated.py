@@ -1,0 +1,159 @@
+"""The CUDA backend without a GPU: its programs, from Python, with the kernels in the emulator."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from images import image
+from operands import (
+    DTYPES,
+    amid_nan,
+    assert_matches,
+    assert_same_format,
+    channel_slice,
+    channels_last,
+    contiguous,
+    every_second,
+    expanded,
+)
+from torch import nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+pytest.importorskip("esr_kernels._C", reason="esr_kernels._C is not built")
+
+from emulated_gpu import LIMITS, emulate_gpu
+from test_gpu_ops import CASES as ALL_CASES
+from test_gpu_ops import REFERENCES
+
+import esr_kernels
+from esr_kernels.backends import cuda, gpu
+from esr_kernels.backends.cuda import rounding
+from esr_kernels.backends.cuda.builder import LANGUAGE
+from esr_kernels.models.rlfn import RLFN
+from esr_kernels.models.span import SPAN
+
+pytestmark = pytest.mark.slow
+OPS = torch.ops.esr_kernels
+CASES = {name: case for name, case in ALL_CASES.items() if case[0] in cuda._OPS}
+SIZES = [(1, 3, 19, 37), (2, 3, 16, 40)]
+LAYOUTS = [contiguous, channels_last, amid_nan, channel_slice, every_second, expanded]
+
+
+@pytest.fixture(params=LIMITS)
+def architecture(request) -> str:
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def emulated(monkeypatch, architecture):
+    emulate_gpu(monkeypatch, architecture)
+    with torch.no_grad():
+        yield
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ops(case):
+    """Every dtype and layout comes several times, not every pair with every case."""
+    op, build = CASES[case]
+    at = list(CASES).index(case)
+    dtype, layout = DTYPES[at % len(DTYPES)], LAYOUTS[at % len(LAYOUTS)]
+    first, *rest = build(dtype=dtype)
+    args = tree_map(layout, first), *rest
+    ours = getattr(OPS, op)(*args)
+    assert_matches(ours, REFERENCES[op], args, rounding(dtype))
+    assert_same_format(tree_leaves(args[0])[0], *tree_leaves(ours))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout, dtype):
+    op, build = CASES["conv (46, 48)"]
+    first, *rest = build(dtype=dtype)
+    args = tree_map(layout, first), *rest
+    ours = OPS.conv3x3_act(*args)
+    assert_matches(ours, REFERENCES[op], args, rounding(dtype))
+    wide = torch.full((2, 64, *ours.shape[2:]), 7, dtype=dtype)
+    OPS.conv3x3_act.out(*args, out=wide[:, 8:56])
+    assert torch.equal(wide[:, 8:56], ours)
+    assert (wide[:, :8] == 7).all() and (wide[:, 56:] == 7).all(), "neighbours were overwritten"
+
+
+NETWORKS = {
+    "SPAN": lambda: SPAN(28),
+    "SPAN, 20 channels": lambda: SPAN(20, scale=2),
+    "RLFN": lambda: RLFN(22, mid=24, blocks=2, esa_hidden=8),
+}
+
+
+def network(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return NETWORKS[name]().eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("name", "size"), list(zip(NETWORKS, [*SIZES, SIZES[0]], strict=True)))
+def test_networks(name, size, dtype, tolerance):
+    model = network(name).to(dtype)
+    plain, exact = copy.deepcopy(model).to(rounding(dtype)), copy.deepcopy(model).double()
+    fast = esr_kernels.accelerate(model)
+    assert {line.backend for line in esr_kernels.explain(fast).lines} == {"cuda"}
+    x = channels_last(image(*size).to(dtype))
+    ours = fast(x)
+    tolerance(ours, plain(x.to(rounding(dtype))).to(dtype), exact(x.double()))
+    assert_same_format(x, ours)
+    assert torch.equal(fast(x.contiguous()), ours)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_the_ends_keep_float32(dtype, tolerance, monkeypatch):
+    """Kernels read the float32 picture and write the large one: torch converts neither."""
+    model, x = network("SPAN"), image(*SIZES[0])
+    plain, exact = copy.deepcopy(model).to(dtype), copy.deepcopy(model).double()
+    expected, exactly = plain(x.to(dtype)).float(), exact(x.double())
+    fast = esr_kernels.accelerate(model, compute_dtype=dtype)
+    nodes = [n.target for n in vars(fast)["forward"].current_plan().run.graph.nodes]
+    assert nodes[1:3] == ["region_0", nodes[2]] and len(nodes) == 4, nodes
+    ours = fast(x)
+    tolerance(ours, expected, exactly)
+    assert not torch.equal(ours, ours.to(dtype).float()), "the result was rounded"
+
+
+@pytest.mark.parametrize("name", ["conv (46, 48)", "spab 28"])
+def test_sums_in_float16(name, monkeypatch):
+    """They lose digits, but not as many as bfloat16."""
+    op, build = CASES[name]
+    args = build(dtype=torch.float16)
+    in_float32 = getattr(OPS, op)(*args)
+    monkeypatch.setattr(gpu, "allows_float16_sums", lambda: True)
+    ours = getattr(OPS, op)(*args)
+    assert_matches(ours, REFERENCES[op], args, torch.bfloat16)
+    pairs = zip(tree_leaves(ours), tree_leaves(in_float32), strict=True)
+    assert not any(torch.equal(*pair) for pair in pairs), "they were kept in float32"
+
+
+def test_a_network_with_sums_in_float16(monkeypatch, tolerance):
+    monkeypatch.setattr(gpu, "allows_float16_sums", lambda: True)
+    model, x = network("SPAN").half(), image(*SIZES[0]).half()
+    plain, exact = copy.deepcopy(model).bfloat16(), copy.deepcopy(model).double()
+    ours = esr_kernels.accelerate(model)(x)
+    tolerance(ours, plain(x.bfloat16()).half(), exact(x.double()))
+
+
+def test_what_is_too_wide_is_left_to_torch():
+    x, weight = torch.rand(1, 800, 5, 6), torch.rand(4, 800, 1, 1)
+    assert not LANGUAGE.fits("conv3x3_act", ([x.shape], weight.shape, None, "none", 0.0, None))
+    args = [x], weight, None, "none", 0.0, None
+    assert torch.equal(OPS.conv3x3_act(*args), REFERENCES["conv3x3_act"](*args))
+    out = torch.empty(1, 4, 5, 6)
+    OPS.conv3x3_act.out(*args, out=out)
+    assert torch.equal(out, REFERENCES["conv3x3_act"](*args))
+
+
+def test_the_kernels_pass_their_own_check():
+    from esr_kernels.backends.self_check import first_disagreement
+
+    for dtype in DTYPES:
+        question = cuda._OPS, cuda.implementation, torch.device("cpu"), dtype, rounding(dtype)
+        assert first_disagreement.__wrapped__(*question) is None

@@ -1,0 +1,50 @@
+"""Fused graphs with depthwise convolutions as programs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_compile import PICTURES, Network, check
+from torch import nn
+
+
+@pytest.fixture(autouse=True)
+def no_grad():
+    with torch.no_grad():
+        yield
+
+
+def depthwise(channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+
+
+def test_a_network_of_separable_convolutions_is_one_program(tolerance):
+    def forward(m, x):
+        y = u = F.gelu(m.dw(m.c[0](x)))
+        for _ in range(6):
+            y = F.gelu(m.dw(m.c[1](y))) + u
+        return F.pixel_shuffle(m.c[2](y), 2)
+
+    model = Network(forward, (3, 8, 1), (8, 8, 1), (8, 12))
+    model.dw = depthwise(8)
+    channels_last = PICTURES[1].contiguous(memory_format=torch.channels_last)
+    assert check(model, tolerance, *PICTURES, channels_last) == {"cpu"}
+
+
+def depthwise_and_1x1(*, tensors: int) -> nn.Module:
+    """A 1x1 convolution of a depthwise one's result and of so many tensors made by torch."""
+    functions = (torch.tanh, torch.sigmoid, torch.cos, torch.sin)[:tensors]
+
+    def forward(m, x):
+        return m.c[0](torch.cat([m.dw(x), *(f(x) for f in functions)], 1))
+
+    model = Network(forward, (3 + 3 * tensors, 4, 1))
+    model.dw = depthwise(3)
+    return model
+
+
+def test_a_depthwise_convolution_is_no_reason_for_many_pictures(tolerance):
+    """By itself it is a program all the same; the 1x1 shows whether both are one."""
+    assert check(depthwise_and_1x1(tensors=2), tolerance, *PICTURES) == {"cpu"}
+    assert check(depthwise_and_1x1(tensors=4), tolerance, *PICTURES) == {"cpu", "reference"}

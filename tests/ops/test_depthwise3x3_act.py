@@ -1,0 +1,224 @@
+"""``depthwise3x3_act`` against its plain-torch formula."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from images import image
+from operands import (
+    DTYPES,
+    LAYOUTS,
+    amid_nan,
+    assert_gradients,
+    assert_matches,
+    assert_refuses,
+    assert_same_format,
+    channels_last,
+    conv_weights,
+)
+
+from esr_kernels import ops
+from esr_kernels.ops._epilogue import ACTIVATIONS
+from esr_kernels.ops.depthwise3x3_act import reference
+
+OP = torch.ops.esr_kernels.depthwise3x3_act
+
+
+def centred(n, c, h, w, seed=0, dtype=torch.float32):
+    """A picture around zero, so that activations see both signs."""
+    return (2 * image(n, c, h, w, seed) - 1).to(dtype)
+
+
+def arguments(n, c, h, w, act="none", ci=None, dtype=torch.float32, residual=False):
+    """The schema arguments; with a pointwise convolution from ``ci`` channels if that is given.
+
+    SPAB's gate always has its residual.
+    """
+    weight, bias = conv_weights(c, 1, 3, dtype)
+    pointwise = (None, None) if ci is None else conv_weights(c, ci, 1, dtype)
+    u = centred(n, c, h, w, seed=7, dtype=dtype) if residual or act == "spab" else None
+    return centred(n, ci or c, h, w, dtype=dtype), weight, bias, act, 0.05, u, *pointwise
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("act", ACTIVATIONS)
+@pytest.mark.parametrize("ci", [None, 13])
+def test_every_activation(act, ci, dtype):
+    for residual in (False, True):
+        args = arguments(2, 11, 19, 23, act, ci, dtype, residual)
+        assert_matches(OP(*args), reference, args)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 5), (31, 33), (64, 65)], ids=str)
+def test_sizes(size, dtype):
+    for n, ci, c in [(1, None, 28), (3, 26, 26), (2, 28, 3), (2, 3, 48)]:
+        args = arguments(n, c, *size, "silu", ci, dtype)
+        assert_matches(OP(*args), reference, args)
+
+
+@pytest.mark.parametrize("c", [1, 3, 16, 26, 28, 46, 48, 52, 112])
+def test_channels(c):
+    for ci in (None, 1, c, c + 3):
+        args = arguments(2, c, 17, 21, "lrelu", ci, residual=True)
+        assert_matches(OP(*args), reference, args)
+
+
+def test_large_picture():
+    args = arguments(1, 12, 130, 301, "silu", 10)
+    assert_matches(OP(*args), reference, args)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("ci", [None, 6])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout, ci, dtype):
+    x, weight, bias, act, slope, u, *pointwise = arguments(3, 5, 9, 11, "spab", ci, dtype)
+    args = layout(x), amid_nan(weight), bias, act, slope, layout(u), *pointwise
+    ours = OP(*args)
+    assert_matches(ours, reference, args)
+    assert_same_format(args[0], ours)
+
+
+def test_strided_weights():
+    x, _, _, *epilogue, _, _ = arguments(2, 6, 9, 11, "relu", 6)
+    weight = conv_weights(6, 2)[0][:, 1:]
+    pointwise = conv_weights(6, 6, 1)[0].transpose(0, 1)
+    biases = torch.linspace(-1, 1, 12)[::2], torch.linspace(1, -2, 18)[::3]
+    args = x, weight, biases[0], *epilogue, pointwise, biases[1]
+    assert_matches(OP(*args), reference, args)
+
+
+def test_reference_is_the_formula():
+    """The sum of the docstring, tap by tap, at every pixel."""
+    args = arguments(1, 3, 5, 6, ci=4, dtype=torch.float64)
+    x, weight, bias, _, _, _, pointwise, pointwise_bias = args
+    p = torch.einsum("ci,nihw->nchw", pointwise[:, :, 0, 0], x) + pointwise_bias[:, None, None]
+    padded = F.pad(p, (1, 1, 1, 1))
+    y = bias[:, None, None] + sum(
+        weight[:, 0, i, j, None, None] * padded[:, :, i : i + 5, j : j + 6]
+        for i in range(3)
+        for j in range(3)
+    )
+    torch.testing.assert_close(reference(*args), y)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 5), (7, 67)], ids=str)
+def test_the_pointwise_bias_is_not_in_the_padding(size):
+    weight, pointwise = torch.ones(3, 1, 3, 3), torch.zeros(3, 2, 1, 1)
+    y = ops.depthwise3x3_act(
+        torch.zeros(1, 2, *size), weight, pointwise=pointwise, pointwise_bias=torch.ones(3)
+    )
+    taps = F.conv2d(torch.ones(1, 1, *size), torch.ones(1, 1, 3, 3), padding=1)
+    assert torch.equal(y, taps.expand_as(y))
+
+
+def test_no_bias_and_slope():
+    x, weight = centred(1, 4, 9, 9), conv_weights(4, 1)[0]
+    pointwise = conv_weights(4, 4, 1)[0]
+    for slope in (0.0, 0.2, -1.0, 3.0):
+        args = x, weight, None, "lrelu", slope, None, pointwise, None
+        ours = ops.depthwise3x3_act(x, weight, act="lrelu", slope=slope, pointwise=pointwise)
+        assert_matches(ours, reference, args)
+
+
+@pytest.mark.parametrize("act", ACTIVATIONS)
+def test_far_from_zero(act):
+    """Activations of what the weights cannot hide: the bias alone, up to where exp overflows."""
+    bias = torch.tensor([-3e38, -1e4, -100, -88.8, -9, -1e-6, 0, 1e-6, 9, 88.8, 100, 1e4])
+    u = torch.ones(1, 12, 5, 6) if act == "spab" else None
+    args = torch.ones(1, 12, 5, 6), torch.zeros(12, 1, 3, 3), bias, act, 0.05, u, None, None
+    torch.testing.assert_close(OP(*args), reference(*args), rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("ci", [None, 3])
+def test_nan_and_infinity_reach_their_neighbours_only(ci, value):
+    for y, x in [(6, 8), (0, 0), (10, 12)]:
+        args = arguments(1, 5, 11, 13, ci=ci)
+        args[0][0, 2, y, x] = value
+        assert torch.equal(OP(*args).isfinite(), reference(*args).isfinite())
+
+
+def test_reference_backend(monkeypatch):
+    args = arguments(2, 28, 15, 18, "silu", 26)
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "reference")
+    assert torch.equal(OP(*args), reference(*args))
+
+
+@pytest.mark.parametrize("case", ["spab", "pointwise", "channels_last", "bfloat16"])
+def test_opcheck(case):
+    dtype = torch.bfloat16 if case == "bfloat16" else torch.float32
+    ci = 3 if case == "pointwise" else None
+    x, *rest = arguments(2, 5, 6, 7, "spab", ci, dtype)
+    if case == "channels_last":
+        x = channels_last(x)
+    for leaf in (x, rest[0], rest[-2]):
+        if leaf is not None:
+            leaf.requires_grad_(dtype == torch.float32)
+    torch.library.opcheck(OP.default, (x, *rest))
+
+
+@pytest.mark.parametrize("ci", [None, 2])
+@pytest.mark.parametrize("act", ACTIVATIONS)
+def test_gradients(act, ci):
+    args = arguments(2, 3, 4, 5, act, ci, torch.float64)
+    for leaf in args:
+        if isinstance(leaf, torch.Tensor):
+            leaf.requires_grad_()
+    assert_gradients(OP, reference, args)
+
+
+def test_compile():
+    def network(x, weight, bias, pointwise):
+        y = ops.depthwise3x3_act(x, weight, bias, act="gelu")
+        return ops.depthwise3x3_act(y, weight, residual=x, pointwise=pointwise)
+
+    x, weight, bias, _, _, _, pointwise, _ = arguments(1, 4, 9, 11, ci=4)
+    compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+    for each in (x, channels_last(x), x[:, :, :5]):
+        args = each, weight, bias, pointwise
+        assert torch.equal(compiled(*args), network(*args))
+
+
+X, W, B = torch.rand(1, 5, 6, 7), torch.rand(5, 1, 3, 3), torch.rand(5)
+P, WIDE = torch.rand(8, 5, 1, 1), torch.rand(8, 1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "args", "kwargs"),
+    [
+        (TypeError, "x has to be a torch.Tensor", ([X], W), {}),
+        (TypeError, "weight has to be", (X, None), {}),
+        (TypeError, "bias has to be", (X, W, 1.0), {}),
+        (TypeError, "pointwise has to be", (X, W), {"pointwise": 1}),
+        (TypeError, "act has to be a string", (X, W), {"act": None}),
+        (TypeError, "x is uint8; use float32", (X.byte(), W), {}),
+        (TypeError, "weight is float16 but x is float32", (X, W.half()), {}),
+        (TypeError, "pointwise is float64 but x", (X, WIDE), {"pointwise": P.double()}),
+        (TypeError, "layout", (X, W.to_sparse()), {}),
+        (ValueError, "add the batch with x.unsqueeze(0)", (X[0], W), {}),
+        (ValueError, "x is empty", (X[:, :, :0], W), {}),
+        (ValueError, "expected [5, 1, 3, 3] (a filter per channel that x has", (X, WIDE), {}),
+        (ValueError, "expected [5, 1, 3, 3]", (X, torch.rand(5, 5, 3, 3)), {}),
+        (ValueError, "expected [5, 1, 3, 3]", (X, W[..., :1]), {}),
+        (ValueError, "expected [8, 1, 3, 3] (a filter per channel", (X, W), {"pointwise": P}),
+        (ValueError, "takes 5 channels, but is given 4", (X[:, :4], WIDE), {"pointwise": P}),
+        (ValueError, "3x3 kernel, expected 1x1", (X, W), {"pointwise": torch.rand(5, 5, 3, 3)}),
+        (ValueError, "pointwise_bias needs pointwise", (X, W), {"pointwise_bias": B}),
+        (
+            ValueError,
+            "pointwise_bias has shape [5], expected [8]",
+            (X, WIDE),
+            {"pointwise": P, "pointwise_bias": B},
+        ),
+        (ValueError, "bias has shape [4], expected [5]", (X, W, B[:4]), {}),
+        (ValueError, "different devices", (X, W, B.to("meta")), {}),
+        (ValueError, "expected one of: none, relu", (X, W), {"act": "mish"}),
+        (ValueError, "needs residual", (X, W), {"act": "spab"}),
+        (ValueError, "residual has shape [1, 1, 6, 7]", (X, W), {"residual": X[:, :1]}),
+    ],
+)
+def test_bad_input(error, words, args, kwargs):
+    assert_refuses(error, words, ops.depthwise3x3_act, *args, **kwargs)
