@@ -38,11 +38,9 @@ out=$(cd "$out" && pwd)
 # Runs a command with its output shown and kept: logged NAME COMMAND...
 logged() { "${@:2}" 2>&1 | tee "$out/$1.log"; }
 
-# As nvcc calls it: 80, 90a.
+# As nvcc calls it: 80, 90.
 capability() {
-  "$python" -c 'import torch
-major, minor = torch.cuda.get_device_capability()
-print(f"{major}{minor}" + "a" * (major == 9))'
+  "$python" -c 'import torch; print("{}{}".format(*torch.cuda.get_device_capability()))'
 }
 
 build() {

@@ -9,8 +9,8 @@ endif()
 
 # Machine code for these compute capabilities as far as the toolkit knows them, and PTX of the
 # newest, which later GPUs translate. 8.6 and 8.9 run the code of 8.0: theirs would take half as long
-# again to compile. ESR_KERNELS_CUDA_TARGETS="90a" builds for one machine, sooner.
-set(capabilities 80 90a 100 120)
+# again to compile. ESR_KERNELS_CUDA_TARGETS="90" builds for one machine, sooner.
+set(capabilities 80 90 100 120)
 if(NOT "$ENV{ESR_KERNELS_CUDA_TARGETS}" STREQUAL "")
   string(REPLACE " " ";" capabilities "$ENV{ESR_KERNELS_CUDA_TARGETS}")
 endif()
@@ -19,11 +19,10 @@ execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-code OUTPUT_VARIABLE k
 set(targets "")
 set(options "")
 foreach(capability ${capabilities})
-  string(REPLACE "a" "" base ${capability})
-  if(known MATCHES "sm_${base}\n")
+  if(known MATCHES "sm_${capability}\n")
     list(APPEND targets sm_${capability})
     list(APPEND options "--generate-code=arch=compute_${capability},code=sm_${capability}")
-    set(newest ${base})
+    set(newest ${capability})
   endif()
 endforeach()
 if(NOT targets)

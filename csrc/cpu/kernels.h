@@ -14,7 +14,7 @@ struct ConvWeights {
   int in_channels, out_channels;
   // 3x3: [group][36][in][kGroup] transformed; 1x1: [group][in][kGroup]; depthwise: [out][9]
   const float* weight;
-  const float* bias;    // [groups * kGroup]
+  const float* bias;  // [groups * kGroup]
   Act act;
   float slope;  // of lrelu
 };

@@ -37,8 +37,7 @@ int Program::input(int channels, const double* shift) {
   return add_step(std::move(step), channels);
 }
 
-int Program::add_conv(StepKind kind, std::vector<int> sources, const ConvSpec& spec,
-                      int residual) {
+int Program::add_conv(StepKind kind, std::vector<int> sources, const ConvSpec& spec, int residual) {
   Step step{kind};
   step.sources = std::move(sources);
   step.residual = residual;

@@ -31,7 +31,8 @@ class ConvBlock {
     const int tiles = tile_count(g, p_.size);
     int stage = 0;
     for (int tile = block_index(); tile < tiles; tile += block_count()) {
-      float sum[kRows][kTiles][4] = {};
+      float sum[kRows][kTiles][4];
+      start_sums<kRows>(p_.bias + block_layer() * 8 * kTiles, sum);
       for (int slab = 0; slab < p_.slabs; ++slab) {
         g.stages == 3 ? wait_copies<1>() : wait_copies<0>();
         sync_block();  // this item is here, and the stage of the last one is free
@@ -178,8 +179,7 @@ class ConvBlock {
     constexpr int kSlabTiles = Slab<F>::kTiles;
     float u[kPatchValues<F>] = {};
     ESR_UNROLL
-    for (int i = 0; i < kPatchValues<F>; ++i)
-      value[i] = sum[slab * kSlabTiles + i / 4][i % 4] + bias(slab * kSlabTiles + i / 4, i % 2);
+    for (int i = 0; i < kPatchValues<F>; ++i) value[i] = sum[slab * kSlabTiles + i / 4][i % 4];
     if (p_.residual) load_patch<F>(p_.residual + offset(slab, at), count, u);
     finish(p_.act, p_.slope, value, u);
   }
@@ -199,30 +199,28 @@ class ConvBlock {
     const PointwiseParameters& p = p_.pointwise;
     const uint32_t weights = halo_address(p_.geometry.stages);
     constexpr int kSlabWeights = slab_weight_bytes(1, kTiles);
-    float total[kTiles][4] = {};
+    float total[1][kTiles][4];
+    start_sums<1>(p.bias, total);
     uint32_t a[4];
     ESR_UNROLL
     for (int slab = 0; slab < kSlabs; ++slab) {
       float value[kPatchValues<F>];
       finish_patch(sum, slab, at, count, value);
       patch_operand<F>(value, a);
-      multiply_patch<F>(total, a, weights + (p.own + slab) * kSlabWeights);
+      multiply_patch<F>(total[0], a, weights + (p.own + slab) * kSlabWeights);
     }
     ESR_ROLLED
     for (int slab = 0; slab < p.slabs; ++slab) {
       if (slab >= p.own && slab < p.own + kSlabs) continue;
       load_operand<F>(p.sources[slab] + int64_t(at) * kPixelBytes, count, a);
-      multiply_patch<F>(total, a, weights + slab * kSlabWeights);
+      multiply_patch<F>(total[0], a, weights + slab * kSlabWeights);
     }
     ESR_UNROLL
     for (int slab = 0; slab < kSlabs; ++slab) {
       if (slab >= p_.out_slabs) return;
       float value[kPatchValues<F>];
       ESR_UNROLL
-      for (int i = 0; i < kPatchValues<F>; ++i) {
-        const int column = (2 * slab + i / 4) * 8 + lane_index() % 4 * 2 + i % 2;
-        value[i] = total[2 * slab + i / 4][i % 4] + load_global(p.bias + column);
-      }
+      for (int i = 0; i < kPatchValues<F>; ++i) value[i] = total[0][2 * slab + i / 4][i % 4];
       store_patch<F>(p_.out + offset(slab, at), count, value);
     }
   }
@@ -230,10 +228,6 @@ class ConvBlock {
   ESR_DEVICE int64_t offset(int slab, int at) const {
     const int plane = p_.size.batch * p_.size.height * p_.size.width;
     return (int64_t(block_layer() * kSlabs + slab) * plane + at) * kPixelBytes;
-  }
-
-  ESR_DEVICE float bias(int tile, int odd) const {
-    return load_global(p_.bias + (block_layer() * kTiles + tile) * 8 + lane_index() % 4 * 2 + odd);
   }
 
   const ConvParameters& p_;

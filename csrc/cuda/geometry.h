@@ -42,14 +42,16 @@ constexpr int halo_bytes(int taps) {
 }
 constexpr int slab_weight_bytes(int taps, int tiles) { return taps * 8 * tiles * kPixelBytes; }
 
-// The tiles that leave the fewest columns empty; among those the fewest blocks.
+// The tiles whose blocks take the least time together: a block's products, and reading what all
+// blocks read, which costs about as much as 16 columns.
 constexpr int conv_tiles(Format format, int out_channels) {
   const int columns = slab_count(format, out_channels) * slab_channels(format);
+  const auto cost = [columns](int tiles) {
+    return divide_up(columns, 8 * tiles) * (8 * tiles + 16);
+  };
   int best = 8;
-  for (int tiles : {6, 4, 2}) {
-    const auto padded = [columns](int t) { return divide_up(columns, 8 * t) * 8 * t; };
-    if (padded(tiles) < padded(best)) best = tiles;
-  }
+  for (int tiles : {6, 4, 2})
+    if (cost(tiles) < cost(best)) best = tiles;
   return best;
 }
 
@@ -59,7 +61,7 @@ constexpr int conv_blocks_per_processor(Format format, int tiles) {
 }
 
 // So many slabs of a 1x1 convolution's weights fit beside a 3x3 one's on every device.
-constexpr int kMaxPointwiseSlabs = 8;
+constexpr int kMaxPointwiseSlabs = 12;
 
 // `pointwise`: slabs that a 1x1 convolution of the result reads, 0 where there is none.
 inline ConvGeometry conv_geometry(const Device& device, Format format, int taps, int slabs,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +49,7 @@ class Launcher {
   // `pointwise`: slabs that a 1x1 convolution of the result reads.
   ConvParameters conv(const PackedConv& c, const std::vector<int>& sources, int residual,
                       int pointwise = 0) const;
-  SpabGeometry spab_geometry_of(const Step& step) const;
+  const SpabGeometry& spab_geometry_of(const Step& step) const;
 
   Picture input(const Step& step) const;
   Picture output(const Step& step) const;
@@ -69,6 +70,7 @@ class Launcher {
   const Enqueue enqueue_;
   std::vector<int> place_, last_;         // of values: first slab, or -1; the last step they serve
   std::vector<std::vector<int>> ending_;  // of steps: values that none after it reads
+  mutable std::map<int, SpabGeometry> spabs_;  // by channels: the search takes microseconds
   SlabAllocator slabs_;
   size_t plane_bytes_;
 };

@@ -119,9 +119,11 @@ ConvParameters Launcher::conv(const PackedConv& c, const std::vector<int>& sourc
   return p;
 }
 
-SpabGeometry Launcher::spab_geometry_of(const Step& step) const {
-  return spab_geometry(run_.device, program_.format_, program_.channels_[step.sources[0]],
-                       run_.size);
+const SpabGeometry& Launcher::spab_geometry_of(const Step& step) const {
+  const int channels = program_.channels_[step.sources[0]];
+  const auto known = spabs_.find(channels);
+  if (known != spabs_.end()) return known->second;
+  return spabs_[channels] = spab_geometry(run_.device, program_.format_, channels, run_.size);
 }
 
 void Launcher::launch_attention(const Step& step) {

@@ -28,6 +28,18 @@ constexpr int kPatchValues = 4 * Slab<F>::kTiles;
 
 ESR_DEVICE int lane_index() { return thread_index() % 32; }
 
+// Sums of rows of patches that start with the bias of their columns.
+template <int kRows, int kTiles>
+ESR_DEVICE void start_sums(const float* bias, float (&sum)[kRows][kTiles][4]) {
+  ESR_UNROLL
+  for (int t = 0; t < kTiles; ++t) ESR_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const float start = load_global(bias + 8 * t + lane_index() % 4 * 2 + i);
+    ESR_UNROLL
+    for (int r = 0; r < kRows; ++r) sum[r][t][i] = sum[r][t][i + 2] = start;
+  }
+}
+
 // Lane i of a quad gets word i of all four lanes, in their order. Its own inverse.
 ESR_DEVICE void transpose_quad(uint32_t (&word)[4]) {
   const bool odd = lane_index() & 1, high = lane_index() & 2;

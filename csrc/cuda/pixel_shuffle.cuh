@@ -56,13 +56,12 @@ ESR_DEVICE void store_shuffled(const ConvParameters& p, const float (&sum)[kRows
     const int count = p.out_channels - channel;  // of the two that exist, or more
     if (count <= 0) continue;
     const SubPixel sub[2] = {sub_pixel(p, channel), sub_pixel(p, channel + 1)};
-    const float bias[2] = {load_global(p.bias + channel), load_global(p.bias + channel + 1)};
     ESR_UNROLL
     for (int i = 0; i < 2 * kRows; ++i) {
       const int down = y + i / 2, right = x + lane / 4 + i % 2 * 8;
       if (down >= p.size.height || right >= p.size.width) continue;
       const float* pair = sum[i / 2][t] + i % 2 * 2;
-      store_sub_pixels(p, sub, count, pair[0] + bias[0], pair[1] + bias[1],
+      store_sub_pixels(p, sub, count, pair[0], pair[1],
                        pixel_at(p.target, n, down * p.factor, right * p.factor),
                        pixel_at(p.skip, n, down, right));
     }

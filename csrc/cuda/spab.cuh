@@ -40,7 +40,8 @@ class SpabBlock {
       commit_copies();
       const int step = time - conv;
       if (step < 0 || step >= steps) continue;
-      float sum[kRows][kTiles][4] = {};
+      float sum[kRows][kTiles][4];
+      start_sums<kRows>(p_.bias[conv], sum);
       multiply(conv, step, sum);
       conv == 2 ? store_result(step, sum) : store_ring(conv, step, sum);
     }
@@ -114,15 +115,11 @@ class SpabBlock {
           (conv * kSlabs + slab) * slab_weight_bytes(9, kTiles));
   }
 
-  // With its bias, the part of a row that one slab holds.
-  ESR_DEVICE void patch(int conv, int slab, const float (&sum)[kTiles][4],
-                        float (&value)[kPatchValues<F>]) const {
+  // The part of a row that one slab holds.
+  ESR_DEVICE static void patch(int slab, const float (&sum)[kTiles][4],
+                               float (&value)[kPatchValues<F>]) {
     ESR_UNROLL
-    for (int i = 0; i < kPatchValues<F>; ++i) {
-      const int tile = 2 * slab + i / 4;
-      const int column = 8 * tile + lane_index() % 4 * 2 + i % 2;
-      value[i] = sum[tile][i % 4] + load_global(p_.bias[conv] + column);
-    }
+    for (int i = 0; i < kPatchValues<F>; ++i) value[i] = sum[2 * slab + i / 4][i % 4];
   }
 
   // t or v, for the next convolution; zero outside of the picture, as its padding is.
@@ -135,7 +132,7 @@ class SpabBlock {
       ESR_UNROLL
       for (int slab = 0; slab < kSlabs; ++slab) {
         float value[kPatchValues<F>];
-        patch(conv, slab, sum[r], value);
+        patch(slab, sum[r], value);
         ESR_UNROLL
         for (int i = 0; i < kPatchValues<F>; ++i) value[i] *= sigmoid(value[i]);
         const Bytes16 piece = pack_piece<F>(value);
@@ -163,7 +160,7 @@ class SpabBlock {
       for (int slab = 0; slab < kSlabs; ++slab) {
         const int64_t at = pixel(slab, y, x) * kPixelBytes;
         float value[kPatchValues<F>], u[kPatchValues<F>];
-        patch(2, slab, sum[r], value);
+        patch(slab, sum[r], value);
         load_patch<F>(p_.x + at, right - column, u);
         finish(Act::spab, 0, value, u);
         store_patch<F>(p_.out + at, right - column, value);

@@ -50,8 +50,15 @@ def disagreement(
     Args:
         rounding: the dtype of plain torch that has the digits of ``run``; ``dtype`` if None.
     """
-    rounding = rounding or dtype
-    rounded = _tensors(lambda t: t.to(dtype), _operands(op))
+    checks = (
+        _disagreement(op, args, run, reference, device, dtype, rounding or dtype)
+        for args in _operands(op)
+    )
+    return next((reason for reason in checks if reason), None)
+
+
+def _disagreement(op, args, run, reference, device, dtype, rounding) -> str | None:
+    rounded = _tensors(lambda t: t.to(dtype), args)
     exact = tree_leaves(reference(*_tensors(Tensor.double, rounded)))
     here = _tensors(lambda t: t.to(device), rounded)
     try:
@@ -76,28 +83,39 @@ def _error(y: Tensor, truth: Tensor) -> float:
     return (y.detach().double().cpu() - truth).abs().max().item()
 
 
-def _operands(op: str) -> tuple:
-    """Small float64 arguments on the CPU, the same at every call: odd sizes, two pictures."""
-    draw = torch.Generator().manual_seed(0)
+def _operands(op: str) -> list[tuple]:
+    """Small float64 arguments on the CPU, the same at every call: odd sizes, two pictures.
+
+    Those of ``conv3x3_act`` are a concatenation, a picture that becomes many channels, and a 1x1
+    convolution: kernels differ in what they read, and in how many channels they make at a time.
+    """
+    draw = torch.Generator("cpu").manual_seed(0)
 
     def tensor(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=draw, dtype=torch.float64) - 0.5
+        # On the CPU, whatever torch's default device is.
+        return torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu") - 0.5
 
     x = tensor(2, 20, 19, 37)
     if op == "conv3x3_act":
-        return [x, tensor(2, 3, 19, 37)], tensor(26, 23, 3, 3), tensor(26), "silu", 0.0, None
+        picture, u = tensor(2, 3, 19, 37), tensor(2, 20, 19, 37)
+        return [
+            ([x, picture], tensor(26, 23, 3, 3), tensor(26), "silu", 0.0, None),
+            ([picture], tensor(112, 3, 3, 3), tensor(112), "lrelu", 0.1, None),
+            ([x, picture], tensor(20, 23, 1, 1), tensor(20), "none", 0.0, u),
+        ]
     if op == "depthwise3x3_act":
         pointwise = tensor(26, 20, 1, 1), tensor(26)
-        return x, tensor(26, 1, 3, 3), tensor(26), "silu", 0.0, tensor(2, 26, 19, 37), *pointwise
+        u = tensor(2, 26, 19, 37)
+        return [(x, tensor(26, 1, 3, 3), tensor(26), "silu", 0.0, u, *pointwise)]
     if op == "spab":
-        return (x, *(part for _ in range(3) for part in (tensor(20, 20, 3, 3), tensor(20))))
+        return [(x, *(part for _ in range(3) for part in (tensor(20, 20, 3, 3), tensor(20))))]
     if op == "pixel_shuffle":
-        return x, tensor(48, 20, 3, 3), tensor(48), 4, tensor(2, 3, 19, 37)
+        return [(x, tensor(48, 20, 3, 3), tensor(48), 4, tensor(2, 3, 19, 37))]
     if op == "esa":
         sizes = (8, 20, 1), (8, 8, 1), (8, 8, 3), (8, 8, 3), (20, 8, 1)
-        return (x, *(part for o, i, k in sizes for part in (tensor(o, i, k, k), tensor(o))))
+        return [(x, *(part for o, i, k in sizes for part in (tensor(o, i, k, k), tensor(o))))]
     if op == "selective_scan":
         tokens, states = (2, 19, 37), (2, 19, 5)
         delta, A = tensor(*tokens) + 0.5, -1 - 4 * (tensor(37, 5) + 0.5)
-        return tensor(*tokens), delta, A, tensor(*states), tensor(*states), tensor(37)
+        return [(tensor(*tokens), delta, A, tensor(*states), tensor(*states), tensor(37))]
     raise ValueError(f"no operands to check {op!r} with")

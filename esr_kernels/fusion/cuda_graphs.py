@@ -8,7 +8,8 @@ out of it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -21,6 +22,26 @@ from ..backends.layout import memory_format
 
 #: Graphs that one plan keeps: the shapes used last.
 KEPT = 8
+
+
+# A process may record one graph at a time.
+_recording = Lock()
+
+
+@contextmanager
+def _side_stream() -> Iterator[torch.cuda.Stream]:
+    """A stream of the current device to record on, whatever becomes of the recording.
+
+    torch's own is that of the device on which it first recorded, and stays current where recording
+    fails.
+    """
+    current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+    side.wait_stream(current)
+    try:
+        with torch.cuda.stream(side):
+            yield side
+    finally:
+        current.wait_stream(side)
 
 
 class Replayed:
@@ -73,12 +94,14 @@ class Replayed:
         if self._pool is None:
             self._pool, self._free = torch.cuda.graph_pool_handle(), torch.cuda.Event()
         # Not inference tensors: those could only be written in that mode.
-        with torch.inference_mode(False), torch.no_grad():
-            self._warm_up(x)
+        with torch.inference_mode(False), torch.no_grad(), _recording, _side_stream() as side:
+            self._run(x)  # compiles, packs and uploads what no graph may hold
             graph = torch.cuda.CUDAGraph()
             try:
                 # Other threads may go on: only this one's calls belong to the graph.
-                with torch.cuda.graph(graph, self._pool, capture_error_mode="thread_local"):
+                with torch.cuda.graph(
+                    graph, self._pool, stream=side, capture_error_mode="thread_local"
+                ):
                     own = torch.empty(
                         x.shape, dtype=x.dtype, device=x.device, memory_format=memory_format(x)
                     )
@@ -87,14 +110,6 @@ class Replayed:
                 self.why_not = f"{type(error).__name__}: {error}".splitlines()[0]
                 return None
         return _Recorded(graph, own, result)
-
-    def _warm_up(self, x: Tensor) -> None:
-        """Compiles, packs and uploads what no graph may hold; raises what ``run`` raises."""
-        current, side = torch.cuda.current_stream(), torch.cuda.Stream()
-        side.wait_stream(current)
-        with torch.cuda.stream(side):
-            self._run(x)
-        current.wait_stream(side)
 
     def _replay(self, recorded: _Recorded, x: Tensor) -> Any:
         stream = torch.cuda.current_stream()

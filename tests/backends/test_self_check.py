@@ -41,6 +41,12 @@ def test_what_is_wrong_is_named(op, dtype, spoil):
     assert f"{op} gives wrong results on cpu (error" in reason
 
 
+def test_operands_are_made_whatever_the_default_device_is():
+    run = references["spab"]
+    with torch.device("meta"):
+        assert found("spab", run) is None
+
+
 def test_another_shape_and_a_failure_are_wrong_too():
     assert "another shape" in found("esa", lambda *args: args[0][:1])
 

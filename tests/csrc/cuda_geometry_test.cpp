@@ -124,5 +124,6 @@ int main() {
     for (int channels : {28, 48, 64, 192}) check_pointwise(device, Format::f16, channels);
   check_forms();
   check_banks();
+  std::printf("geometry %s\n", failures ? "failed" : "passed");
   return failures ? 1 : 0;
 }

@@ -1,9 +1,8 @@
 // Programs of csrc/cuda in the emulator, against plain loops in double. Pictures and weights are
 // exact in every format, so that all that may differ is the rounding of a result.
 #include <array>
-#include <functional>
 
-#include "cuda_harness.h"
+#include "cuda_reference.h"
 
 using namespace esr;
 using namespace esr::cuda;
@@ -12,76 +11,6 @@ using namespace test;
 namespace {
 
 constexpr Device kH100{132, 227 * 1024}, kA100{108, 163 * 1024}, kGeForce{82, 99 * 1024};
-
-double activation(Act act, float slope, double y) {
-  switch (act) {
-    case Act::relu: return y < 0 ? 0 : y;
-    case Act::lrelu: return y < 0 ? slope * y : y;
-    case Act::silu: return y / (1 + std::exp(-y));
-    case Act::gelu: return .5 * y * (1 + std::erf(y * std::sqrt(.5)));
-    default: return y;
-  }
-}
-
-// Everything a convolution is made of, and what it should give.
-struct Conv {
-  int kernel;
-  Act act = Act::none;
-  float slope = 0;
-  std::vector<double> weight, bias;
-  int out, in;
-
-  Conv(Random& random, int out, int in, int kernel, Act act = Act::none, float slope = 0)
-      : kernel(kernel),
-        act(act),
-        slope(slope),
-        weight(exact(random, out * in * kernel * kernel)),
-        bias(exact(random, out)),
-        out(out),
-        in(in) {}
-  ConvSpec spec() const { return {out, in, kernel, weight.data(), bias.data(), act, slope}; }
-
-  Batch apply(const Batch& x, const Batch* u = nullptr) const {
-    Batch y(x.batch, out, x.height, x.width);
-    y.fill([&](int n, int o, int row, int column) {
-      double sum = bias[o];
-      const int reach = kernel / 2;
-      for (int c = 0; c < in; ++c)
-        for (int k = 0; k < kernel * kernel; ++k)
-          sum += weight[(size_t(o) * in + c) * kernel * kernel + k] *
-                 x.get(n, c, row + k / kernel - reach, column + k % kernel - reach);
-      if (act == Act::spab)
-        return (sum + u->get(n, o, row, column)) * (1 / (1 + std::exp(-sum)) - .5);
-      return activation(act, slope, sum) + (u ? u->get(n, o, row, column) : 0);
-    });
-    return y;
-  }
-};
-
-Batch concat(const std::vector<Batch>& parts) {
-  int channels = 0;
-  for (const Batch& part : parts) channels += part.channels;
-  Batch all(parts[0].batch, channels, parts[0].height, parts[0].width);
-  int first = 0;
-  for (const Batch& part : parts) {
-    for (int n = 0; n < all.batch; ++n)
-      for (int c = 0; c < part.channels; ++c)
-        for (int y = 0; y < all.height; ++y)
-          for (int x = 0; x < all.width; ++x) all.at(n, first + c, y, x) = part.get(n, c, y, x);
-    first += part.channels;
-  }
-  return all;
-}
-
-Batch shuffle(const Batch& x, int r, const Batch* skip) {
-  Batch y(x.batch, x.channels / r / r, x.height * r, x.width * r);
-  y.fill([&](int n, int c, int row, int column) {
-    const int channel = (c * r + row % r) * r + column % r;
-    return x.get(n, channel, row / r, column / r) +
-           (skip ? skip->get(n, c, row / r, column / r) : 0);
-  });
-  return y;
-}
 
 struct Case {
   std::string name;

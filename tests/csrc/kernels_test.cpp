@@ -12,12 +12,12 @@
 namespace {
 
 using test::Act;
+using test::compare;
 using test::Conv;
 using test::Framed;
+using test::name;
 using test::Planes;
 using test::Random;
-using test::compare;
-using test::name;
 using test::random_planes;
 using test::sigmoid;
 using test::with_act;
@@ -132,11 +132,9 @@ void test_depthwise(const esr::Kernels& kernels, int channels, Act act, bool wit
 void test_depthwises(const esr::Kernels& kernels) {
   for (int act = 0; act < 6; ++act)
     for (bool residual : {false, true})
-      if (residual || Act(act) != Act::spab)
-        test_depthwise(kernels, 5, Act(act), residual, 6, 35);
+      if (residual || Act(act) != Act::spab) test_depthwise(kernels, 5, Act(act), residual, 6, 35);
   for (int width : kWidths) test_depthwise(kernels, 3, Act::silu, true, 5, width);
-  for (int height : {1, 2, 3, 4, 5, 8, 9})
-    test_depthwise(kernels, 4, Act::none, false, height, 7);
+  for (int height : {1, 2, 3, 4, 5, 8, 9}) test_depthwise(kernels, 4, Act::none, false, height, 7);
   for (int channels : {1, 26, 28, 52}) test_depthwise(kernels, channels, Act::gelu, true, 3, 17);
 }
 
@@ -185,8 +183,9 @@ void test_esa(const esr::Kernels& kernels, int channels, int hidden, int height,
   const Conv conv4(channels, hidden, 1, random);
   esr::Program program(kernels);
   const int value = program.input(channels, nullptr);
-  program.output(program.esa(value, conv1.spec(), conv_f.spec(), conv2.spec(), conv3.spec(),
-                             conv4.spec()), 1, -1);
+  program.output(
+      program.esa(value, conv1.spec(), conv_f.spec(), conv2.spec(), conv3.spec(), conv4.spec()), 1,
+      -1);
   Framed in(q), ours(channels, height, width);
   program.run({in.picture()}, {ours.picture()}, 1, height, width, 1);
 
@@ -205,7 +204,8 @@ void test_esa(const esr::Kernels& kernels, int channels, int hidden, int height,
     for (int y = 0; y < pooled.height; ++y)
       for (int x = 0; x < pooled.width; ++x) {
         double most = -INFINITY;
-        for (int i = 0; i < 49; ++i) most = std::max(most, small.get(c, 3 * y + i / 7, 3 * x + i % 7));
+        for (int i = 0; i < 49; ++i)
+          most = std::max(most, small.get(c, 3 * y + i / 7, 3 * x + i % 7));
         pooled.at(c, y, x) = most;
       }
   const Planes map = apply(conv3, pooled, 1, 1);

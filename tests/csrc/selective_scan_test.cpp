@@ -42,7 +42,10 @@ struct Problem {
   std::vector<float> A, D;
 
   Problem(int batch, int length, int channels, int states, bool transposed, float fastest)
-      : batch(batch), length(length), channels(channels), states(states),
+      : batch(batch),
+        length(length),
+        channels(channels),
+        states(states),
         random(length * 100 + channels),
         c(batch, length, channels, transposed, random, -1),
         delta(batch, length, channels, false, random, 0),
@@ -55,8 +58,8 @@ struct Problem {
   std::vector<float> run(const esr::Kernels& kernels, int threads) const {
     std::vector<float> out(size_t(batch) * length * channels, NAN);
     esr::selective_scan(kernels,
-                        {c.view(), delta.view(), B.view(), K.view(), A.data(), D.data(),
-                         out.data(), batch, size_t(length), channels, states},
+                        {c.view(), delta.view(), B.view(), K.view(), A.data(), D.data(), out.data(),
+                         batch, size_t(length), channels, states},
                         threads);
     return out;
   }
@@ -104,8 +107,7 @@ void test_scan(const esr::Kernels& kernels, Problem problem) {
 
 void test_scans(const esr::Kernels& kernels) {
   for (int length : {1, 2, 63, 64, 65, 200})
-    for (bool transposed : {false, true})
-      test_scan(kernels, {2, length, 19, 5, transposed, .1f});
+    for (bool transposed : {false, true}) test_scan(kernels, {2, length, 19, 5, transposed, .1f});
   for (int channels : {1, 3, 4, 7, 8, 15, 16, 17, 33, 120})
     test_scan(kernels, {1, 70, channels, 16, channels % 2 == 0, 1});
   for (int states : {1, 2, 16, 17, 40}) test_scan(kernels, {3, 9, 20, states, false, 30});

@@ -11,7 +11,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize(
     "name",
-    ["emulator_test", "emulator_errors_test", "cuda_program_test", "cuda_esa_test"],
+    [
+        "emulator_test",
+        "emulator_errors_test",
+        "cuda_geometry_test",
+        "cuda_program_test",
+        "cuda_esa_test",
+    ],
 )
 def test_emulated(name):
     assert "passed" in call(emulated_program(name))

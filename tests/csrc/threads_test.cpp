@@ -26,12 +26,14 @@ std::unique_ptr<esr::Program> network(const esr::Kernels& kernels, int depth) {
   const int x = program->input(3, nullptr), head = conv({x}, 5, 3, esr::Act::none, -1);
   int value = head;
   for (int i = 0; i < depth; ++i) value = conv({value}, 5, 3, esr::Act::silu, i % 3 ? -1 : head);
-  const auto point = [&](int out, int in, int k) { return random.many(size_t(out) * in * k * k, .4); };
+  const auto point = [&](int out, int in, int k) {
+    return random.many(size_t(out) * in * k * k, .4);
+  };
   const auto w1 = point(4, 5, 1), wf = point(4, 4, 1), w2 = point(4, 4, 3), w3 = point(4, 4, 3);
   const auto w4 = point(5, 4, 1);
-  const int gated = program->esa(value, {4, 5, 1, w1.data(), nullptr}, {4, 4, 1, wf.data(), nullptr},
-                                 {4, 4, 3, w2.data(), nullptr}, {4, 4, 3, w3.data(), nullptr},
-                                 {5, 4, 1, w4.data(), nullptr});
+  const int gated = program->esa(value, {4, 5, 1, w1.data(), nullptr},
+                                 {4, 4, 1, wf.data(), nullptr}, {4, 4, 3, w2.data(), nullptr},
+                                 {4, 4, 3, w3.data(), nullptr}, {5, 4, 1, w4.data(), nullptr});
   program->output(conv({gated, head, x}, 12, 3, esr::Act::none, -1), 2, x);
   program->output(value, 1, -1);
   return program;

@@ -33,18 +33,35 @@ class Event:
     def record(self, stream) -> None: ...
 
 
+_streams = [Stream()]  # the current one last
+
+
 @contextmanager
-def _record(graph: Graph, pool, capture_error_mode: str) -> Iterator[None]:
-    Graph.recording = graph
+def _stream(stream: Stream) -> Iterator[None]:
+    before = len(_streams)
+    _streams.append(stream)
     try:
         yield
+    finally:
+        del _streams[before:]
+
+
+@contextmanager
+def _record(graph: Graph, pool, stream: Stream, capture_error_mode: str) -> Iterator[None]:
+    """As torch's: its stream stays current where what is recorded fails."""
+    assert Graph.recording is None, "a process records one graph at a time"
+    Graph.recording = graph
+    _streams.append(stream)
+    try:
+        yield
+        _streams.pop()
     finally:
         Graph.recording = None
 
 
 def install(monkeypatch) -> None:
     """Puts it in the place of torch's."""
-    current = Stream()
+    monkeypatch.setattr(f"{__name__}._streams", [Stream()])
     for name, value in {
         "CUDAGraph": Graph,
         "Stream": Stream,
@@ -52,8 +69,8 @@ def install(monkeypatch) -> None:
         "graph": _record,
         "graph_pool_handle": object,
         "device": lambda device: nullcontext(),
-        "stream": lambda stream: nullcontext(),
-        "current_stream": lambda: current,
+        "stream": _stream,
+        "current_stream": lambda: _streams[-1],
         "is_current_stream_capturing": lambda: Graph.recording is not None,
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)

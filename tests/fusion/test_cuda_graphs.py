@@ -102,9 +102,10 @@ def test_only_the_shapes_used_last_are_kept(fake):
 
 def test_what_cannot_be_recorded_runs_all_the_same(fake):
     run = Doubles(RuntimeError("operation not permitted\nand more"))
-    replayed = Replayed(run)
+    replayed, stream = Replayed(run), torch.cuda.current_stream()
     for _ in range(2):
         check(replayed, image(1, 3, 5, 6))
+        assert torch.cuda.current_stream() is stream
     assert run.calls == 4  # to warm up, to record in vain, and twice to compute
     assert replayed.describe() == "not recorded: RuntimeError: operation not permitted"
 
@@ -120,7 +121,7 @@ def test_errors_are_the_callers(fake):
 def test_inside_another_recording_it_is_plain(fake):
     run = Doubles()
     replayed = Replayed(run)
-    with torch.cuda.graph(torch.cuda.CUDAGraph(), None, "global"):
+    with torch.cuda.graph(torch.cuda.CUDAGraph(), None, torch.cuda.Stream(), "global"):
         check(replayed, image(1, 3, 5, 6))
     assert run.calls == 1 and not replayed._graphs
 

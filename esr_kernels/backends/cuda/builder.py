@@ -19,6 +19,7 @@ _ELEMENTS = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16"}
 # have 16 in a slab, so they could do with half.
 MAX_SLABS = 96
 MAX_ESA_CHANNELS = 32  # of its small maps: kEsaMaxChannels of csrc/cuda/esa.h
+MAX_GATED_CHANNELS = 512  # of its picture: conv4's weights stay in shared memory
 
 
 def format_of(dtype: torch.dtype) -> str:
@@ -95,7 +96,7 @@ LOWER = {
 
 
 def _fits(op: str, args: tuple) -> bool:
-    if op == "esa" and args[1][0] > MAX_ESA_CHANNELS:
+    if op == "esa" and (args[1][0] > MAX_ESA_CHANNELS or args[0][1] > MAX_GATED_CHANNELS):
         return False
     sources = args[0] if op == "conv3x3_act" else [args[0]]
     return op in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
