@@ -90,7 +90,8 @@ void esr::bindings::define_cuda(py::module_& parent) {
   py::module_ m =
       parent.def_submodule("cuda", "Programs for NVIDIA GPUs; see csrc/cuda/program.h.");
   m.attr("targets") = targets();
-  py::class_<Program> program(m, "Program", "Steps over slabs of pixels.");
+  // Of this module only: the tests have another, of the same program in their emulator.
+  py::class_<Program> program(m, "Program", "Steps over slabs of pixels.", py::module_local());
   program.def(py::init([](const std::string& format) {
                 return std::make_unique<Program>(format_of(format));
               }),

@@ -126,8 +126,9 @@ struct SpabShape {
 };
 
 struct SpabGeometry {
-  int slabs, rows, patches;  // 0 where no form of it fits the device: three convolutions then
+  int slabs, rows, patches;  // 0 where no form of it fits the device
   int strips, bands, band_rows;
+  int64_t steps;  // of the processor that has most of them
   int blocks, threads, shared_bytes;
 };
 
@@ -148,18 +149,32 @@ inline SpabGeometry spab_geometry(const Device& device, Format format, int chann
   fits.template operator()<3, 2, 3>();
   if (!g.slabs) return g;
   // As many bands as make the longest processor's work shortest.
-  int64_t least = INT64_MAX;
+  g.steps = INT64_MAX;
   for (int bands = 1; bands <= size.height; ++bands) {
     const int rows = divide_up(size.height, bands);
     const int64_t rounds = divide_up(g.strips * bands * size.batch, device.processors);
     const int64_t steps = rounds * (divide_up(rows + 4, g.rows) + 2);
-    if (steps >= least) continue;
-    least = steps;
+    if (steps >= g.steps) continue;
+    g.steps = steps;
     g.band_rows = rows;
   }
   g.bands = divide_up(size.height, g.band_rows);
   g.blocks = g.strips * g.bands * size.batch;
   return g;
+}
+
+// Whether one kernel is to be preferred to three convolutions, by an estimate that no GPU has
+// confirmed. Both are counted in rows of 16 pixels that a processor multiplies, and a launch as 30
+// of them: 2 microseconds of an H100. Strips begin and end with rows and columns that nobody keeps;
+// the memory that they save is worth some of those, and less than those of small pictures.
+inline bool spab_pays(const SpabGeometry& g, const Device& device, const Size& size) {
+  if (!g.slabs) return false;
+  constexpr int64_t kLaunch = 30, kTile = ConvTile::kRows * (ConvTile::kColumns / 16);
+  const int64_t tiles = int64_t(size.batch) * divide_up(size.height, ConvTile::kRows) *
+                        divide_up(size.width, ConvTile::kColumns);
+  const int64_t rounds = (tiles + device.processors - 1) / device.processors;
+  const int64_t apart = 3 * (rounds * kTile + kLaunch);
+  return 100 * (g.steps * 3 * g.rows * g.patches + kLaunch) <= 115 * apart;
 }
 
 // What a block of spab makes: rows top..bottom - 1 of a strip from column left on.

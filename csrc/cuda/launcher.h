@@ -49,6 +49,7 @@ class Launcher {
   // `pointwise`: slabs that a 1x1 convolution of the result reads.
   ConvParameters conv(const PackedConv& c, const std::vector<int>& sources, int residual,
                       int pointwise = 0) const;
+  // Without slabs where three convolutions are launched.
   const SpabGeometry& spab_geometry_of(const Step& step) const;
 
   Picture input(const Step& step) const;

@@ -123,7 +123,8 @@ const SpabGeometry& Launcher::spab_geometry_of(const Step& step) const {
   const int channels = program_.channels_[step.sources[0]];
   const auto known = spabs_.find(channels);
   if (known != spabs_.end()) return known->second;
-  return spabs_[channels] = spab_geometry(run_.device, program_.format_, channels, run_.size);
+  const SpabGeometry g = spab_geometry(run_.device, program_.format_, channels, run_.size);
+  return spabs_[channels] = spab_pays(g, run_.device, run_.size) ? g : SpabGeometry{};
 }
 
 void Launcher::launch_attention(const Step& step) {

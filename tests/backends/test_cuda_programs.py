@@ -67,14 +67,18 @@ def test_wrong_runs(words, inputs, outputs, size, element):
 
 @torch.no_grad()
 def test_launches_of_span(monkeypatch):
-    """One for each block, and one for either end; what is between blocks goes into their own."""
+    """One for each block of a large picture, three of a small one, one for either end, and two for
+    the concatenation."""
     emulate_gpu(monkeypatch, "sm_90")
     model = models.SPAN(28).eval().half()
     plan = vars(esr_kernels.accelerate(model))["forward"].current_plan()
     (region,) = [part for name, part in plan.run.named_modules() if name.startswith("region")]
-    launches = region.builder.program.launches(*LIMITS["sm_90"], 1, 339, 510)
-    assert launches.count("spab") == 6 and launches[-1] == "pixel_shuffle"
-    assert len(launches) <= 12, launches
+    h100 = 132, LIMITS["sm_90"][1]
+    large = region.builder.program.launches(*h100, 1, 1080, 1920)
+    assert large.count("spab") == 6 and large[-1] == "pixel_shuffle"
+    assert len(large) == 10, large
+    small = region.builder.program.launches(*h100, 1, 256, 256)
+    assert small.count("conv3x3_act") == 19 and len(small) == 22, small
     small = region.builder.program.workspace_bytes(*LIMITS["sm_90"], 1, 64, 64)
     large = region.builder.program.workspace_bytes(*LIMITS["sm_90"], 1, 128, 128)
     assert 3 * small < large < 5 * small

@@ -99,6 +99,18 @@ void check_forms() {
          "spab of 48 channels is fused where 227 KiB are shared");
 }
 
+// One kernel on large pictures, whose maps no cache holds; three convolutions on small ones.
+void check_choice() {
+  const auto pays = [](const Size& size) {
+    return spab_pays(spab_geometry(kDevices[2], Format::f16, 28, size), kDevices[2], size);
+  };
+  expect(pays({1, 1080, 1920}) && pays({1, 720, 1280}), "spab in one kernel at 1080p and 720p");
+  expect(!pays({1, 256, 256}) && !pays({1, 339, 510}), "spab apart on small pictures");
+  const Device a100 = kDevices[0];
+  expect(!spab_pays(spab_geometry(a100, Format::f16, 48, {1, 1080, 1920}), a100, {1, 1080, 1920}),
+         "spab apart where it does not fit");
+}
+
 // The eight 16-byte rows of each matrix lie in different banks of 4 bytes.
 void check_banks() {
   for (int column = 0; column < 64; ++column)
@@ -123,6 +135,7 @@ int main() {
   for (const Device& device : kDevices)
     for (int channels : {28, 48, 64, 192}) check_pointwise(device, Format::f16, channels);
   check_forms();
+  check_choice();
   check_banks();
   std::printf("geometry %s\n", failures ? "failed" : "passed");
   return failures ? 1 : 0;
