@@ -30,7 +30,6 @@ ESR_DEVICE int block_index() { return blockIdx.x; }
 ESR_DEVICE int block_count() { return gridDim.x; }
 ESR_DEVICE int block_layer() { return blockIdx.y; }  // of block_count() blocks each
 ESR_DEVICE void sync_block() { __syncthreads(); }
-ESR_DEVICE void sync_warp() { __syncwarp(); }
 
 extern __shared__ __align__(128) char dynamic_shared[];
 
@@ -52,9 +51,6 @@ ESR_DEVICE void wait_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-ESR_DEVICE Bytes16 load_shared16(uint32_t shared) {
-  return *reinterpret_cast<const Bytes16*>(dynamic_shared + shared);
-}
 ESR_DEVICE void store_shared16(uint32_t shared, const Bytes16& value) {
   *reinterpret_cast<Bytes16*>(dynamic_shared + shared) = value;
 }

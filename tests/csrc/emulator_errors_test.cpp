@@ -22,7 +22,7 @@ void expect_error(const std::string& wanted, int threads, const std::function<vo
 void test_shared_errors() {
   expect_error("write of 4 shared bytes at 1024 is outside of 1024", 32,
                [] { store_shared<int>(1024, 0); });
-  expect_error("read of 16 shared bytes at 8 is misaligned", 32, [] { load_shared16(8); });
+  expect_error("read of 16 shared bytes at 8 is misaligned", 32, [] { load_shared<Bytes16>(8); });
   expect_error("reads shared byte 1, which nobody wrote", 32, [] {
     store_shared<char>(4 * thread_index(), 0);
     load_shared<uint16_t>(4 * thread_index());
