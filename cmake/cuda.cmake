@@ -31,11 +31,7 @@ endif()
 list(APPEND targets compute_${newest})
 list(APPEND options "--generate-code=arch=compute_${newest},code=compute_${newest}")
 
-# A file has up to sixty kernels, which newer compilers take on side by side.
-if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.3)
-  list(APPEND options --split-compile=0)
-endif()
-
+# Not with --split-compile: what it makes of a kernel depends on how many are under way.
 file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu csrc/cuda/*.cpp)
 add_library(esr_cuda STATIC ${sources})
 set_target_properties(esr_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)

@@ -9,7 +9,7 @@ from cuda_resources import Usages, cuobjdump, read_module, read_table
 
 from esr_kernels.backends.cpu import _C
 
-#: A compiler of another version, or on a machine of more cores, may take a few more.
+#: A compiler of another version may take a few more.
 SLACK_REGISTERS = 8
 #: What a thread may keep on its stack: some numbers of a picture tile that it asks for once a tile.
 #: Two blocks of the main kernels share a processor's registers, 128 for each thread, of which the
@@ -50,3 +50,4 @@ def test_registers_are_as_in_the_table(usages):
         for target, needs in by_target.items():
             kept = table[kernel][target]
             assert needs.registers <= kept.registers + SLACK_REGISTERS, f"{kernel} on {target}"
+            assert needs.stack <= kept.stack, f"{kernel} on {target}"
