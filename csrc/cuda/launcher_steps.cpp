@@ -9,7 +9,7 @@ namespace esr::cuda {
 namespace {
 
 // Whether two neighbours of a row lie together, at a multiple of their size.
-static bool pairs(const Picture& p, int factor) {
+bool pairs(const Picture& p, int factor) {
   const int bytes = p.element == Element::f32 ? 4 : p.element == Element::u8 ? 1 : 2;
   const bool even = p.batch % 2 == 0 && p.channel % 2 == 0 && p.row % 2 == 0 && factor % 2 == 0;
   return even && p.column == 1 && reinterpret_cast<uintptr_t>(p.data) % (2 * bytes) == 0;

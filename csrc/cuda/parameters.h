@@ -34,8 +34,8 @@ struct ConvParameters {
   int picture_channels;
   const float* shift;
 
-  const char* weights;  // [column block][slab][tap][column][32 bytes], see pack_weights.h
-  const float* bias;    // [column block][column]
+  const char* weights;  // [layer][slab][tap][column][32 bytes], see pack_weights.h
+  const float* bias;    // [layer][column]
   Act act;
   float slope;
 
