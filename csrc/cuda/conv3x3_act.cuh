@@ -176,10 +176,8 @@ class ConvBlock {
   // sum.
   ESR_DEVICE void finish_patch(const float (&sum)[kTiles][4], int slab, int at, int count,
                                float (&value)[kPatchValues<F>]) const {
-    constexpr int kSlabTiles = Slab<F>::kTiles;
     float u[kPatchValues<F>] = {};
-    ESR_UNROLL
-    for (int i = 0; i < kPatchValues<F>; ++i) value[i] = sum[slab * kSlabTiles + i / 4][i % 4];
+    take_patch<F>(sum, slab, value);
     if (p_.residual) load_patch<F>(p_.residual + offset(slab, at), count, u);
     finish(p_.act, p_.slope, value, u);
   }
@@ -219,8 +217,7 @@ class ConvBlock {
     for (int slab = 0; slab < kSlabs; ++slab) {
       if (slab >= p_.out_slabs) return;
       float value[kPatchValues<F>];
-      ESR_UNROLL
-      for (int i = 0; i < kPatchValues<F>; ++i) value[i] = total[0][2 * slab + i / 4][i % 4];
+      take_patch<F>(total[0], slab, value);
       store_patch<F>(p_.out + offset(slab, at), count, value);
     }
   }

@@ -40,6 +40,14 @@ ESR_DEVICE void start_sums(const float* bias, float (&sum)[kRows][kTiles][4]) {
   }
 }
 
+// The patch of one slab's columns among a row's sums.
+template <class F, int kTiles>
+ESR_DEVICE void take_patch(const float (&sum)[kTiles][4], int slab,
+                           float (&value)[kPatchValues<F>]) {
+  ESR_UNROLL
+  for (int i = 0; i < kPatchValues<F>; ++i) value[i] = sum[slab * Slab<F>::kTiles + i / 4][i % 4];
+}
+
 // Lane i of a quad gets word i of all four lanes, in their order. Its own inverse.
 ESR_DEVICE void transpose_quad(uint32_t (&word)[4]) {
   const bool odd = lane_index() & 1, high = lane_index() & 2;

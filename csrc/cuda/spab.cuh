@@ -115,13 +115,6 @@ class SpabBlock {
           (conv * kSlabs + slab) * slab_weight_bytes(9, kTiles));
   }
 
-  // The part of a row that one slab holds.
-  ESR_DEVICE static void patch(int slab, const float (&sum)[kTiles][4],
-                               float (&value)[kPatchValues<F>]) {
-    ESR_UNROLL
-    for (int i = 0; i < kPatchValues<F>; ++i) value[i] = sum[2 * slab + i / 4][i % 4];
-  }
-
   // t or v, for the next convolution; zero outside of the picture, as its padding is.
   ESR_DEVICE void store_ring(int conv, int step, const float (&sum)[kRows][kTiles][4]) const {
     const int column = patch_column() + piece_pixel();
@@ -132,7 +125,7 @@ class SpabBlock {
       ESR_UNROLL
       for (int slab = 0; slab < kSlabs; ++slab) {
         float value[kPatchValues<F>];
-        patch(slab, sum[r], value);
+        take_patch<F>(sum[r], slab, value);
         ESR_UNROLL
         for (int i = 0; i < kPatchValues<F>; ++i) value[i] *= sigmoid(value[i]);
         const Bytes16 piece = pack_piece<F>(value);
@@ -160,7 +153,7 @@ class SpabBlock {
       for (int slab = 0; slab < kSlabs; ++slab) {
         const int64_t at = pixel(slab, y, x) * kPixelBytes;
         float value[kPatchValues<F>], u[kPatchValues<F>];
-        patch(slab, sum[r], value);
+        take_patch<F>(sum[r], slab, value);
         load_patch<F>(p_.x + at, right - column, u);
         finish(Act::spab, 0, value, u);
         store_patch<F>(p_.out + at, right - column, value);
