@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from esr_kernels.bench.problem import op_problem, weights_of
-from esr_kernels.bench.torch_ways import TORCH_WAYS
+from esr_kernels.benchmark.problem import op_problem, weights_of
+from esr_kernels.benchmark.torch_ways import TORCH_WAYS
 from esr_kernels.ops.esa import reference
 from tests.images import image
 

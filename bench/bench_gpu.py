@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from . import gpu
-from .bench_conv3x3_act import CASES
-from .bench_conv3x3_act import test_conv3x3_act as conv3x3_act
+from .bench_conv3x3_pixel_shuffle import test_conv3x3_pixel_shuffle as conv3x3_pixel_shuffle
+from .bench_conv_act import CASES
+from .bench_conv_act import test_conv_act as conv_act
 from .bench_depthwise3x3_act import CASES as DEPTHWISE_CASES
 from .bench_depthwise3x3_act import test_depthwise3x3_act as depthwise3x3_act
 from .bench_esa import test_esa as esa
-from .bench_pixel_shuffle import test_pixel_shuffle as pixel_shuffle
 from .bench_spab import test_spab as spab
 from .networks import NETWORKS, problem
 
@@ -65,7 +65,7 @@ def test_networks(contest, network, size):
 
 @pytest.mark.parametrize("name", CASES)
 def test_conv(contest, name):
-    conv3x3_act(contest, name)
+    conv_act(contest, name)
 
 
 @pytest.mark.parametrize("name", DEPTHWISE_CASES)
@@ -73,6 +73,8 @@ def test_depthwise(contest, name):
     depthwise3x3_act(contest, name)
 
 
-@pytest.mark.parametrize("op", [esa, pixel_shuffle, spab], ids=["esa", "pixel_shuffle", "spab"])
+@pytest.mark.parametrize(
+    "op", [esa, conv3x3_pixel_shuffle, spab], ids=["esa", "conv3x3_pixel_shuffle", "spab"]
+)
 def test_ops(contest, op):
     op(contest, {esa: 46}.get(op, 28))

@@ -6,7 +6,7 @@ peers in the same rounds; run together, those cases are left to it.
 
 import pytest
 
-from esr_kernels.bench.torch_ways import TORCH_WAYS
+from esr_kernels.benchmark.torch_ways import TORCH_WAYS
 
 from .networks import NETWORKS, SIZES, problem
 

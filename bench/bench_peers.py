@@ -2,8 +2,8 @@
 
 import pytest
 
-from esr_kernels.bench.peers import PEERS, installed
-from esr_kernels.bench.torch_ways import TORCH_WAYS
+from esr_kernels.benchmark.peers import PEERS, installed
+from esr_kernels.benchmark.torch_ways import TORCH_WAYS
 
 from .networks import SIZES, problem
 

@@ -4,15 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from esr_kernels.bench.contest import OURS, Contestant
-from esr_kernels.bench.problem import Problem, op_problem
-from esr_kernels.bench.torch_ways import eager, ours
+from esr_kernels.benchmark.contest import OURS, Implementation
+from esr_kernels.benchmark.problem import Problem, op_problem
+from esr_kernels.benchmark.torch_ways import eager, ours
 from esr_kernels.ops.selective_scan import reference
 
 INNER, STATES = 120, 16  # DVMSR's
 
 
-def token_by_token(problem: Problem, threads: int) -> Contestant:
+def token_by_token(problem: Problem, threads: int) -> Implementation:
     (c, delta, B, K), (A, D) = problem.inputs, problem.module.weights
 
     def call() -> Tensor:
@@ -24,7 +24,7 @@ def token_by_token(problem: Problem, threads: int) -> Contestant:
             o.append((h @ K[:, token, :, None]).squeeze(2))
         return torch.stack(o, 1) + D * c
 
-    return Contestant(call)
+    return Implementation(call)
 
 
 def test_selective_scan(contest):

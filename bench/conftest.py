@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from esr_kernels.bench.contest import (
+from esr_kernels.benchmark.contest import (
     OURS,
     Factory,
     Field,
@@ -19,11 +19,11 @@ from esr_kernels.bench.contest import (
     rivals_round,
     rounds_for,
 )
-from esr_kernels.bench.limits import Machine, Work, measure, with_limits
-from esr_kernels.bench.peers import installed
-from esr_kernels.bench.problem import Problem
-from esr_kernels.bench.stamp import machine_stamp
-from esr_kernels.bench.tables import terminal_tables
+from esr_kernels.benchmark.limits import Machine, Work, measure, with_limits
+from esr_kernels.benchmark.peers import installed
+from esr_kernels.benchmark.problem import Problem
+from esr_kernels.benchmark.stamp import machine_stamp
+from esr_kernels.benchmark.tables import terminal_tables
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 _cases = pytest.StashKey[list[dict]]()

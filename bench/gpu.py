@@ -20,8 +20,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 import esr_kernels
 from esr_kernels import backends
-from esr_kernels.bench.problem import Op, Problem
-from esr_kernels.bench.stamp import machine_stamp
+from esr_kernels.benchmark.problem import Op, Problem
+from esr_kernels.benchmark.stamp import machine_stamp
 from tests.tolerance import assert_as_good_as_torch
 
 ROUNDS = 30
@@ -137,7 +137,7 @@ def contest(group: str, problem: Problem) -> dict:
         AssertionError: a result of ours is not as good as torch's.
     """
     calls, left_out = {}, {}
-    op = "conv3x3_act" if group == "models" else group
+    op = "conv_act" if group == "models" else group
     for name, way in WAYS.items():
         if reason := way.refusal(op):
             left_out[name] = reason

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="one picture, no profile of our own")
     arguments = parser.parse_args()
     with backends.only(arguments.backend), torch.inference_mode():
-        for _, reason in backends.choose("conv3x3_act", torch.device("cuda", 0), HALF).refusals:
+        for _, reason in backends.choose("conv_act", torch.device("cuda", 0), HALF).refusals:
             parser.error(f"{arguments.backend} does not run here: {reason}")
         _run(arguments)
 

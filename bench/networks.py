@@ -10,7 +10,7 @@ from torch import nn
 
 import esr_kernels
 from esr_kernels import models
-from esr_kernels.bench.problem import Problem
+from esr_kernels.benchmark.problem import Problem
 from tests.images import image
 
 #: Name in the tables -> (name for ``load``, the same network without weights).

@@ -16,8 +16,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from esr_kernels.bench.contest import OURS
-from esr_kernels.bench.tables import ms_text, ratios
+from esr_kernels.benchmark.contest import OURS
+from esr_kernels.benchmark.tables import ms_text, ratios
 
 PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "bench" / "results"

@@ -12,20 +12,18 @@ from pathlib import Path
 import pytest
 from tolerance import assert_as_good_as_torch
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="session")
 def reference_dir() -> Path:
     """The folder that holds ``reference/`` and ``data/``; without it the test skips, saying so.
 
-    ``$ESR_KERNELS_REFERENCE``, else ``../shared`` beside the checkout. Mark a test that uses this
-    fixture with ``@pytest.mark.reference``.
+    ``$ESR_KERNELS_REFERENCE``, which the checkout's ``conftest.py`` sets where it finds one. Mark a
+    test that uses this fixture with ``@pytest.mark.reference``.
     """
-    folder = Path(os.environ.get("ESR_KERNELS_REFERENCE") or CHECKOUT.parent / "shared")
-    if not (folder / "reference").is_dir():
-        pytest.skip(f"no reference folder at {folder}; set ESR_KERNELS_REFERENCE to it")
-    return folder
+    folder = os.environ.get("ESR_KERNELS_REFERENCE", "")
+    if not (Path(folder) / "reference").is_dir():
+        pytest.skip("no reference folder: set ESR_KERNELS_REFERENCE to one")
+    return Path(folder)
 
 
 _TORCHVISION = (

@@ -2,7 +2,7 @@
 // channel for each output channel there is no product that Winograd's transforms would pay for.)
 #pragma once
 
-#include "conv3x3_act.h"
+#include "conv_act.h"
 
 namespace esr {
 namespace ESR_ISA {

@@ -1,7 +1,7 @@
 // Enhanced spatial attention (RLFN's form): the pooled branch on small maps, then the gate on rows.
 #pragma once
 
-#include "conv3x3_act.h"
+#include "conv_act.h"
 
 namespace esr {
 namespace ESR_ISA {

@@ -54,21 +54,21 @@ void Launcher::launch_step(const Step& step) {
   if (program_.is_pointwise(step)) return launch_pointwise(step);
   ConvParameters p = conv(step.convs[0], step.sources, step.residual);
   p.out = slab(step.results[0]);
-  const char* name = p.taps == 1 ? "conv1x1_act" : "conv3x3_act";
+  const char* name = p.taps == 1 ? "conv1x1_act" : "conv_act";
   if (program_.reads_picture(step)) {
     const Step& from = program_.steps_[program_.producers_[step.sources[0]]];
     p.ends = ConvEnds::from_picture;
     p.picture = input(from);
     p.picture_channels = program_.channels_[step.sources[0]];
     p.shift = constant<float>(from.shift);
-    name = "conv3x3_act from picture";
+    name = "conv_act from picture";
   } else if (const Step* to = program_.fused_output(step)) {
     p.ends = ConvEnds::to_picture;
     p.target = output(*to);
     p.factor = to->factor;
     p.pairs = pairs(p.target, p.factor);
     if (to->residual >= 0) p.skip = input(program_.steps_[program_.producers_[to->residual]]);
-    name = "pixel_shuffle";
+    name = "conv3x3_pixel_shuffle";
   }
   enqueue_(name, [&] { launch_conv(program_.format_, p, run_.stream); });
 }
@@ -92,7 +92,7 @@ void Launcher::launch_pointwise(const Step& step) {
   p.pointwise = with;
   p.out = slab(step.results[0]);
   p.out_slabs = slab_total(step.results[0]);
-  enqueue_("conv3x3_act, conv1x1", [&] { launch_conv(program_.format_, p, run_.stream); });
+  enqueue_("conv_act, conv1x1", [&] { launch_conv(program_.format_, p, run_.stream); });
 }
 
 // Slab i of a value; null where it has none of its own.
@@ -148,7 +148,7 @@ void Launcher::launch_attention(const Step& step) {
 void Launcher::launch_plain(const PackedConv& c, int source, int residual, int result) {
   ConvParameters p = conv(c, {source}, residual);
   p.out = slab(result);
-  enqueue_("conv3x3_act", [&] { launch_conv(program_.format_, p, run_.stream); });
+  enqueue_("conv_act", [&] { launch_conv(program_.format_, p, run_.stream); });
 }
 
 void Launcher::launch_pooled_attention(const Step& step) {

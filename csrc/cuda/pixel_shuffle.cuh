@@ -1,4 +1,4 @@
-// pixel_shuffle: a convolution's result, written as the shuffled picture. Channel
+// conv3x3_pixel_shuffle: a convolution's result, written as the shuffled picture. Channel
 // (colour * r + i) * r + j of pixel (y, x) is the colour of pixel (r y + i, r x + j).
 #pragma once
 

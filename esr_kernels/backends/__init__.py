@@ -21,7 +21,7 @@ from types import ModuleType
 import torch
 
 from . import cpu, cuda, triton
-from .casting import casting
+from .lowering.casting import casting
 from .node import op_name
 
 _BACKENDS: dict[str, ModuleType] = {"cpu": cpu, "cuda": cuda, "triton": triton}

@@ -86,7 +86,7 @@ def _error(y: Tensor, truth: Tensor) -> float:
 def _operands(op: str) -> list[tuple]:
     """Small float64 arguments on the CPU, the same at every call: odd sizes, two pictures.
 
-    Those of ``conv3x3_act`` are a concatenation, a picture that becomes many channels, and a 1x1
+    Those of ``conv_act`` are a concatenation, a picture that becomes many channels, and a 1x1
     convolution: kernels differ in what they read, and in how many channels they make at a time.
     """
     draw = torch.Generator("cpu").manual_seed(0)
@@ -96,7 +96,7 @@ def _operands(op: str) -> list[tuple]:
         return torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu") - 0.5
 
     x = tensor(2, 20, 19, 37)
-    if op == "conv3x3_act":
+    if op == "conv_act":
         picture, u = tensor(2, 3, 19, 37), tensor(2, 20, 19, 37)
         return [
             ([x, picture], tensor(26, 23, 3, 3), tensor(26), "silu", 0.0, None),
@@ -109,7 +109,7 @@ def _operands(op: str) -> list[tuple]:
         return [(x, tensor(26, 1, 3, 3), tensor(26), "silu", 0.0, u, *pointwise)]
     if op == "spab":
         return [(x, *(part for _ in range(3) for part in (tensor(20, 20, 3, 3), tensor(20))))]
-    if op == "pixel_shuffle":
+    if op == "conv3x3_pixel_shuffle":
         return [(x, tensor(48, 20, 3, 3), tensor(48), 4, tensor(2, 3, 19, 37))]
     if op == "esa":
         sizes = (8, 20, 1), (8, 8, 1), (8, 8, 3), (8, 8, 3), (20, 8, 1)

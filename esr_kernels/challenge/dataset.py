@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from .. import io
+from ..pictures import io
 from .metrics import modcrop
 
 SCALE = 4

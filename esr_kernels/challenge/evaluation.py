@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..progress import bar
+from ..output.progress import bar
 from .contestant import Contestant, enter
 from .counting import complexity
 from .dataset import Pair, find_pairs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .drawing import as_file, new_figure
+from ..output.figures import as_file, new_figure
 from .ranking import Leaderboard, Row
 from .results import title
 

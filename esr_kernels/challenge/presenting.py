@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .files import write_whole
+from ..output.files import write_whole
+from ..output.tables import Rows, csv_table, markdown_table, text_table
 from .ranking import Leaderboard, Row
 from .results import number, title
 from .scoring import TRACKS
-from .tables import Rows, csv_table, markdown_table, text_table
 
 _TRACK_TITLES = {"runtime": "Runtime", "params": "Params", "flops": "FLOPs", "main": "Main"}
 _NAMES = 2  # columns of words: the rank and the team

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..output.files import write_whole
+from ..output.tables import text_table
 from .counting import Complexity
-from .files import write_whole
-from .tables import text_table
 
 # Report, table 1, and the official results.txt.
 _TITLES = {"valid": "Val", "test": "Test"}

@@ -18,13 +18,13 @@ from torch.fx.node import map_arg
 
 from .. import ops  # noqa: F401  (registers torch.ops.esr_kernels)
 
-CONV = torch.ops.esr_kernels.conv3x3_act.default
+CONV = torch.ops.esr_kernels.conv_act.default
 DEPTHWISE = torch.ops.esr_kernels.depthwise3x3_act.default
 SPAB = torch.ops.esr_kernels.spab.default
 ESA = torch.ops.esr_kernels.esa.default
-PIXEL_SHUFFLE = torch.ops.esr_kernels.pixel_shuffle.default
+CONV3X3_PIXEL_SHUFFLE = torch.ops.esr_kernels.conv3x3_pixel_shuffle.default
 SELECTIVE_SCAN = torch.ops.esr_kernels.selective_scan.default
-OPS = (CONV, DEPTHWISE, SPAB, ESA, PIXEL_SHUFFLE, SELECTIVE_SCAN)
+OPS = (CONV, DEPTHWISE, SPAB, ESA, CONV3X3_PIXEL_SHUFFLE, SELECTIVE_SCAN)
 
 
 def value(node: Any) -> Tensor | None:
@@ -64,7 +64,7 @@ def calls(node: Any, *targets: Callable) -> bool:
 
 @dataclass(frozen=True)
 class Conv:
-    """A ``conv3x3_act`` node taken apart: its schema arguments."""
+    """A ``conv_act`` node taken apart: its schema arguments."""
 
     target: ClassVar[Callable] = CONV
 
@@ -143,7 +143,7 @@ def with_weights(graph: Graph, conv: Conv, weight: Tensor, bias: Tensor | None, 
     )
 
 
-def supplant(old: Node, target: Callable, args: tuple, *absorbed: Node) -> Node:
+def replace_with(old: Node, target: Callable, args: tuple, *absorbed: Node) -> Node:
     """Puts a call in the place of ``old``; it also does the work of the ``absorbed`` nodes."""
     graph = old.graph
     with graph.inserting_before(old):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from .graph import CONV, DEPTHWISE, PIXEL_SHUFFLE, SPAB, calls, shape, value
+from .graph import CONV, CONV3X3_PIXEL_SHUFFLE, DEPTHWISE, SPAB, calls, shape, value
 
 # Every value of the result depends on the values at its own place only.
 _POINTWISE = frozenset(
@@ -63,7 +63,7 @@ def _growth(node: Node) -> tuple[int, int] | None:
         return 1, 1
     if node.target is SPAB:
         return 3, 1
-    if node.target is PIXEL_SHUFFLE:
+    if node.target is CONV3X3_PIXEL_SHUFFLE:
         return 1, node.args[3]
     if node.target is torch.pixel_shuffle:
         return 0, node.args[1]

@@ -1,6 +1,6 @@
 """One canonical form for the many ways in which networks write the same computation.
 
-- convolutions with constant weights: ``conv3x3_act`` or ``depthwise3x3_act`` where the op takes
+- convolutions with constant weights: ``conv_act`` or ``depthwise3x3_act`` where the op takes
   them, else ``torch.conv2d``
 - activations as functions, arithmetic as ``operator.add/sub/mul/truediv``, ``torch.cat``,
   ``torch.pixel_shuffle``, ``torch.max_pool2d``, ``F.interpolate`` with fixed positional arguments
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
-from . import vocabulary as words
+from . import canonical as words
 from .graph import CONV, DEPTHWISE, Conv, Depthwise, calls, constant, sweep, value
 from .trace import Traced, Untraceable
 

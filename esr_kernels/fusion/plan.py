@@ -79,7 +79,7 @@ def make_plan(
             dtype, device = _kind(module)
         except ValueError as error:
             return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
-        backends.choose("conv3x3_act", device, dtype)  # refuses an unknown backend by name
+        backends.choose("conv_act", device, dtype)  # refuses an unknown backend by name
         try:
             fused = _fuse(module, dtype, device)
         except Untraceable as error:

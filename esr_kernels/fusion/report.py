@@ -11,9 +11,9 @@ from torch.fx import Graph, Node
 
 from ..backends import REFERENCE
 from .graph import (
+    CONV3X3_PIXEL_SHUFFLE,
     ESA,
     OPS,
-    PIXEL_SHUFFLE,
     SELECTIVE_SCAN,
     SPAB,
     Conv,
@@ -100,7 +100,7 @@ def _detail(node: Node) -> str:
         channels, states = shape(node.args[2])
         return f"{channels} channels, {states} states each"
     skip = " + enlarged picture" if node.args[4] is not None else ""
-    assert node.target is PIXEL_SHUFFLE
+    assert node.target is CONV3X3_PIXEL_SHUFFLE
     return f"3x3, {_channels(node.args[1])}, x{node.args[3]}{skip}"
 
 

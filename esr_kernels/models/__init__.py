@@ -5,10 +5,10 @@ take and return pictures in [0, 1]. Nothing here knows of acceleration: the modu
 oracle which the fast paths are tested against.
 """
 
+from .architectures.rlfn import RLFN
+from .architectures.span import SPAN
 from .catalogue import list_models
 from .loader import OFFICIAL_WEIGHTS, load
 from .registry import find
-from .rlfn import RLFN
-from .span import SPAN
 
 __all__ = ["OFFICIAL_WEIGHTS", "RLFN", "SPAN", "find", "list_models", "load"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from . import (
+from .architectures import (
     agdn,
     asr,
     craft,

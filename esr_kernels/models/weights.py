@@ -5,8 +5,6 @@ from pathlib import Path
 
 from .catalogue import OFFICIAL, OfficialFile, embedded
 
-_PROJECT = Path(__file__).resolve().parents[2]
-
 
 def find_default(name: str) -> Path:
     """The weights that ``load(name)`` uses: ours where the package brings some, else the official.
@@ -52,11 +50,9 @@ def cache_folder() -> Path:
 
 
 def reference_folder() -> Path | None:
-    """The folder of reference material: ``$ESR_KERNELS_REFERENCE``, by default ``../shared`` beside
-    the checkout; None where there is none."""
-    chosen = os.environ.get("ESR_KERNELS_REFERENCE")
-    folder = Path(chosen) if chosen else _PROJECT.parent / "shared"
-    return folder if (folder / "reference").is_dir() else None
+    """The folder ``$ESR_KERNELS_REFERENCE`` if it holds reference material, else None."""
+    chosen = os.environ.get("ESR_KERNELS_REFERENCE", "")
+    return Path(chosen) if chosen and (Path(chosen) / "reference").is_dir() else None
 
 
 def _in_chosen_folder(file: OfficialFile) -> Path | None:

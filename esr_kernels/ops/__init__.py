@@ -5,18 +5,18 @@ tensors, works under ``torch.compile``, and is differentiable. A file per op hol
 as ``reference``, its meaning in plain torch.
 """
 
-from .conv3x3_act import conv3x3_act
+from .conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
+from .conv_act import conv_act
 from .depthwise3x3_act import depthwise3x3_act
 from .esa import esa
-from .pixel_shuffle import pixel_shuffle
 from .selective_scan import selective_scan
 from .spab import spab
 
 __all__ = [
-    "conv3x3_act",
+    "conv3x3_pixel_shuffle",
+    "conv_act",
     "depthwise3x3_act",
     "esa",
-    "pixel_shuffle",
     "selective_scan",
     "spab",
 ]

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from .. import machine
-from ..challenge.files import write_whole
+from .. import system
+from ..output.files import write_whole
 from .curve import plot
 from .trainer import Trainer
 
@@ -29,7 +29,7 @@ def export(trainer: Trainer, folder: Path) -> list[Path]:
 
 def provenance(trainer: Trainer, weights: Path) -> dict:
     """All that tells these weights from others: pictures, recipe, machine, time, result."""
-    here = machine.info()
+    here = system.info()
     return {
         "network": f"SPAN, {trainer.recipe.width} channels, x{trainer.recipe.scale}",
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .. import io
+from ..pictures import io
 from .degrade import bicubic_down
 
 
 @dataclass(frozen=True)
-class Pair:
+class TrainingPicture:
     """One picture at both sizes, uint8: ``high`` ``[3, scale*h, scale*w]``, ``low`` ``[3, h, w]``;
     ``sha256`` of its file."""
 
@@ -23,7 +23,7 @@ class Pair:
     low: Tensor
 
 
-def read_pairs(folder: Path, scale: int) -> list[Pair]:
+def read_pairs(folder: Path, scale: int) -> list[TrainingPicture]:
     """All pictures of a folder, by name, cropped to whole multiples of ``scale`` and shrunk.
 
     Raises ``FileNotFoundError`` for a folder that is not there, ``ValueError`` for one without
@@ -37,17 +37,17 @@ def read_pairs(folder: Path, scale: int) -> list[Pair]:
     return [_read_pair(path, scale) for path in paths]
 
 
-def _read_pair(path: Path, scale: int) -> Pair:
+def _read_pair(path: Path, scale: int) -> TrainingPicture:
     planes = (torch.from_numpy(io.read(path).pixels) * 255).round().byte()
     height, width = (side // scale * scale for side in planes.shape[1:])
     if not height or not width:
         raise ValueError(f"{path} is too small to be shrunk {scale} times: remove it")
     high = planes[:, :height, :width].contiguous()
     low = bicubic_down(high[None], scale)[0]
-    return Pair(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), high, low)
+    return TrainingPicture(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), high, low)
 
 
-def sha256_of(pairs: Sequence[Pair]) -> str:
+def sha256_of(pairs: Sequence[TrainingPicture]) -> str:
     """One hash for all files, names and order included."""
     lines = "".join(f"{pair.sha256}  {pair.name}\n" for pair in pairs)
     return hashlib.sha256(lines.encode()).hexdigest()
@@ -62,7 +62,7 @@ class Patches:
     ``ValueError`` when no picture is that large.
     """
 
-    def __init__(self, pairs: Sequence[Pair], patch: int, count: int, seed: int):
+    def __init__(self, pairs: Sequence[TrainingPicture], patch: int, count: int, seed: int):
         self._pairs = [pair for pair in pairs if min(pair.low.shape[1:]) >= patch]
         if not self._pairs:
             raise ValueError(
@@ -81,7 +81,7 @@ class Patches:
         lows, highs = zip(*cuts, strict=True)
         return torch.stack(lows).float() / 255, torch.stack(highs).float() / 255
 
-    def _cut(self, pair: Pair, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _cut(self, pair: TrainingPicture, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         limits = (side - self._patch + 1 for side in pair.low.shape[1:])
         y, x = (int(torch.randint(limit, (), generator=draw)) for limit in limits)
         ways = torch.randint(2, (3,), generator=draw).tolist()

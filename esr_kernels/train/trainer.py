@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..challenge.files import write_whole
 from ..challenge.metrics import psnr
 from ..models import SPAN
 from ..models.reparam import merged_parameters
-from .pairs import Pair, Patches, sha256_of
+from ..output.files import write_whole
+from .pairs import Patches, TrainingPicture, sha256_of
 from .recipe import Phase, Recipe
 
 _LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
@@ -35,7 +35,7 @@ class Trainer:
     Raises ``ValueError`` where the pictures are too few or too small for the recipe.
     """
 
-    def __init__(self, recipe: Recipe, pairs: list[Pair], device: torch.device):
+    def __init__(self, recipe: Recipe, pairs: list[TrainingPicture], device: torch.device):
         self.recipe, self.device = recipe, device
         self.training, self.validation = _split(pairs, recipe.held_out)
         self.data = sha256_of(pairs)
@@ -176,7 +176,9 @@ def _picture(planes: Tensor):
     return planes.permute(1, 2, 0).numpy()
 
 
-def _split(pairs: list[Pair], held_out: int) -> tuple[list[Pair], list[Pair]]:
+def _split(
+    pairs: list[TrainingPicture], held_out: int
+) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
     """Training and validation pictures; the latter evenly spread over the names."""
     if len(pairs) <= held_out:
         raise ValueError(f"{held_out} pictures are held out for validation: give more than that")

@@ -18,7 +18,7 @@ from test_compile import (
 )
 
 import esr_kernels
-from esr_kernels.backends.casting import casting
+from esr_kernels.backends.lowering.casting import casting
 
 
 @pytest.mark.parametrize("backend", ["cpu", "reference"])

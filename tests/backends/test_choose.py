@@ -17,7 +17,7 @@ from esr_kernels import backends
 from esr_kernels.backends import cpu
 
 CPU = torch.device("cpu")
-OPS = ("conv3x3_act", "depthwise3x3_act", "spab", "esa", "pixel_shuffle", "selective_scan")
+OPS = ("conv_act", "depthwise3x3_act", "spab", "esa", "conv3x3_pixel_shuffle", "selective_scan")
 PROJECT = Path(__file__).resolve().parents[2]
 built = pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built")
 
@@ -85,7 +85,7 @@ def test_unknown_backend(name, monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
     for call in (
         lambda: backends.choose("spab", CPU, torch.float32),
-        lambda: esr_kernels.ops.conv3x3_act(torch.rand(1, 1, 4, 4), torch.rand(1, 1, 3, 3)),
+        lambda: esr_kernels.ops.conv_act(torch.rand(1, 1, 4, 4), torch.rand(1, 1, 3, 3)),
         lambda: esr_kernels.accelerate(small_network()),
     ):
         with pytest.raises(ValueError, match=f"'{name}' is no backend; use one of: cpu, "):
@@ -114,7 +114,7 @@ def test_unknown_instruction_set(name, monkeypatch):
     weight = torch.rand(1, 1, 3, 3)
     for call in (
         lambda: esr_kernels.accelerate(small_network()),
-        lambda: esr_kernels.ops.conv3x3_act(torch.rand(1, 1, 4, 4), weight),
+        lambda: esr_kernels.ops.conv_act(torch.rand(1, 1, 4, 4), weight),
     ):
         with pytest.raises(ValueError, match=f"'{name}' does not run here; use one of: .*\\w"):
             call()
@@ -170,7 +170,7 @@ def test_an_import_that_fails_is_explained():
         "import torch, esr_kernels\nfrom esr_kernels import backends\n"
         "print(backends.choose('spab', torch.device('cpu'), torch.float32).refusals[0][1])\n"
         "x = torch.ones(1, 1, 3, 3)\n"
-        "print(int(esr_kernels.ops.conv3x3_act(x, x).sum()))\n"
+        "print(int(esr_kernels.ops.conv_act(x, x).sum()))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(

@@ -11,8 +11,8 @@ from images import image
 from torch import nn
 
 import esr_kernels
-from esr_kernels.models.rlfn import RLFN
-from esr_kernels.models.span import SPAN
+from esr_kernels.models.architectures.rlfn import RLFN
+from esr_kernels.models.architectures.span import SPAN
 
 pytest.importorskip("esr_kernels._C", reason="esr_kernels._C is not built")
 

@@ -16,7 +16,7 @@ from esr_kernels.backends import cuda, references
 from esr_kernels.backends.cuda.device import limits
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle", "graph")
+OPS = ("conv_act", "spab", "esa", "conv3x3_pixel_shuffle", "graph")
 TARGETS = ("sm_80", "compute_80")
 
 
@@ -79,11 +79,11 @@ def test_comes_before_triton(machine):
 
 def test_refuses_what_it_gets_wrong(monkeypatch):
     monkeypatch.setattr(cuda, "_claims_not", lambda op, device, dtype: None)
-    right = references["conv3x3_act"]
-    runs = references | {"conv3x3_act": lambda *args: right(*args) + 1}
+    right = references["conv_act"]
+    runs = references | {"conv_act": lambda *args: right(*args) + 1}
     monkeypatch.setattr(cuda, "implementation", runs.__getitem__)
-    assert "conv3x3_act gives wrong" in cuda.refusal("conv3x3_act", CPU, torch.bfloat16)
-    assert "conv3x3_act gives wrong" in cuda.refusal("graph", CPU, torch.bfloat16)
+    assert "conv_act gives wrong" in cuda.refusal("conv_act", CPU, torch.bfloat16)
+    assert "conv_act gives wrong" in cuda.refusal("graph", CPU, torch.bfloat16)
     assert cuda.refusal("esa", CPU, torch.bfloat16) is None
 
 

@@ -30,9 +30,9 @@ from test_gpu_ops import REFERENCES
 import esr_kernels
 from esr_kernels.backends import cuda, gpu
 from esr_kernels.backends.cuda import rounding
-from esr_kernels.backends.cuda.builder import LANGUAGE
-from esr_kernels.models.rlfn import RLFN
-from esr_kernels.models.span import SPAN
+from esr_kernels.backends.cuda.builder import OP_SET
+from esr_kernels.models.architectures.rlfn import RLFN
+from esr_kernels.models.architectures.span import SPAN
 
 pytestmark = pytest.mark.slow
 OPS = torch.ops.esr_kernels
@@ -72,10 +72,10 @@ def test_layouts(layout, dtype):
     op, build = CASES["conv (46, 48)"]
     first, *rest = build(dtype=dtype)
     args = tree_map(layout, first), *rest
-    ours = OPS.conv3x3_act(*args)
+    ours = OPS.conv_act(*args)
     assert_matches(ours, REFERENCES[op], args, rounding(dtype))
     wide = torch.full((2, 64, *ours.shape[2:]), 7, dtype=dtype)
-    OPS.conv3x3_act.out(*args, out=wide[:, 8:56])
+    OPS.conv_act.out(*args, out=wide[:, 8:56])
     assert torch.equal(wide[:, 8:56], ours)
     assert (wide[:, :8] == 7).all() and (wide[:, 56:] == 7).all(), "neighbours were overwritten"
 
@@ -143,12 +143,12 @@ def test_a_network_with_sums_in_float16(monkeypatch, tolerance):
 
 def test_what_is_too_wide_is_left_to_torch():
     x, weight = torch.rand(1, 800, 5, 6), torch.rand(4, 800, 1, 1)
-    assert not LANGUAGE.fits("conv3x3_act", ([x.shape], weight.shape, None, "none", 0.0, None))
+    assert not OP_SET.fits("conv_act", ([x.shape], weight.shape, None, "none", 0.0, None))
     args = [x], weight, None, "none", 0.0, None
-    assert torch.equal(OPS.conv3x3_act(*args), REFERENCES["conv3x3_act"](*args))
+    assert torch.equal(OPS.conv_act(*args), REFERENCES["conv_act"](*args))
     out = torch.empty(1, 4, 5, 6)
-    OPS.conv3x3_act.out(*args, out=out)
-    assert torch.equal(out, REFERENCES["conv3x3_act"](*args))
+    OPS.conv_act.out(*args, out=out)
+    assert torch.equal(out, REFERENCES["conv_act"](*args))
 
 
 def test_the_kernels_pass_their_own_check():

@@ -75,10 +75,10 @@ def test_launches_of_span(monkeypatch):
     (region,) = [part for name, part in plan.run.named_modules() if name.startswith("region")]
     h100 = 132, LIMITS["sm_90"][1]
     large = region.builder.program.launches(*h100, 1, 1080, 1920)
-    assert large.count("spab") == 6 and large[-1] == "pixel_shuffle"
+    assert large.count("spab") == 6 and large[-1] == "conv3x3_pixel_shuffle"
     assert len(large) == 10, large
     small = region.builder.program.launches(*h100, 1, 256, 256)
-    assert small.count("conv3x3_act") == 19 and len(small) == 22, small
+    assert small.count("conv_act") == 19 and len(small) == 22, small
     small = region.builder.program.workspace_bytes(*LIMITS["sm_90"], 1, 64, 64)
     large = region.builder.program.workspace_bytes(*LIMITS["sm_90"], 1, 128, 128)
     assert 3 * small < large < 5 * small

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import product
 
 import pytest
-import test_conv3x3_act
+import test_conv3x3_pixel_shuffle
+import test_conv_act
 import test_depthwise3x3_act
 import test_esa
-import test_pixel_shuffle
 import test_selective_scan
 import test_spab
 import torch
@@ -39,10 +39,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 pytestmark = NEEDS_DEVICE
 OPS = torch.ops.esr_kernels
 REFERENCES = {
-    "conv3x3_act": test_conv3x3_act.reference,
+    "conv_act": test_conv_act.reference,
     "depthwise3x3_act": test_depthwise3x3_act.reference,
     "esa": test_esa.reference,
-    "pixel_shuffle": test_pixel_shuffle.reference,
+    "conv3x3_pixel_shuffle": test_conv3x3_pixel_shuffle.reference,
     "spab": test_spab.reference,
 }
 
@@ -53,7 +53,7 @@ def _backend(request, monkeypatch):
 
 
 def conv(size, channels=(28, 28), act="silu", k=3, dtype=torch.float32):
-    return test_conv3x3_act.arguments(2, *channels, *size, act, k, dtype, residual=True)
+    return test_conv_act.arguments(2, *channels, *size, act, k, dtype, residual=True)
 
 
 def depthwise(size, c, ci, act="gelu", dtype=torch.float32):
@@ -63,21 +63,21 @@ def depthwise(size, c, ci, act="gelu", dtype=torch.float32):
 def _cases() -> Iterator[tuple[str, str, Callable]]:
     """Name, op, and a function that makes its schema arguments in a dtype."""
     for size in [(1, 1), (1, 7), (31, 33)]:
-        yield f"conv {size}", "conv3x3_act", partial(conv, size)
+        yield f"conv {size}", "conv_act", partial(conv, size)
     for pair in [(3, 26), (26, 28), (28, 46), (46, 48), (48, 52), (52, 112), (112, 3)]:
-        yield f"conv {pair}", "conv3x3_act", partial(conv, (9, 35), pair, "lrelu")
-    for act, k in product(test_conv3x3_act.ACTIVATIONS, (1, 3)):
-        yield f"conv {k}x{k} {act}", "conv3x3_act", partial(conv, (17, 21), (13, 11), act, k)
+        yield f"conv {pair}", "conv_act", partial(conv, (9, 35), pair, "lrelu")
+    for act, k in product(test_conv_act.ACTIVATIONS, (1, 3)):
+        yield f"conv {k}x{k} {act}", "conv_act", partial(conv, (17, 21), (13, 11), act, k)
     for c, ci in [(1, None), (26, 26), (28, None), (48, 46), (52, 3)]:
         yield f"depthwise {ci}-{c}", "depthwise3x3_act", partial(depthwise, (9, 35), c, ci)
-    for act, size in product(test_conv3x3_act.ACTIVATIONS, [(1, 7), (17, 21)]):
+    for act, size in product(test_conv_act.ACTIVATIONS, [(1, 7), (17, 21)]):
         yield f"depthwise {act} {size}", "depthwise3x3_act", partial(depthwise, size, 11, 13, act)
     for c, size in [(3, (15, 37)), (28, (31, 33)), (46, (16, 35)), (52, (17, 20))]:
         yield f"esa {c} {size}", "esa", partial(test_esa.arguments, 2, c, *size)
     for c, r in [(28, 4), (46, 3), (3, 2), (52, 8), (6, 33)]:
         size = (7, 33) if r <= 8 else (2, 3)
-        arguments = partial(test_pixel_shuffle.arguments, 2, c, *size, r)
-        yield f"shuffle {c} x{r}", "pixel_shuffle", arguments
+        arguments = partial(test_conv3x3_pixel_shuffle.arguments, 2, c, *size, r)
+        yield f"shuffle {c} x{r}", "conv3x3_pixel_shuffle", arguments
     for c in (26, 28, 48):
         yield f"spab {c}", "spab", partial(test_spab.arguments, 2, c, 7, 33)
 
@@ -126,8 +126,8 @@ def test_tf32_is_as_exact_as_float16(case, monkeypatch):
 def test_out_writes_a_channel_slice():
     args = on_device(conv((9, 35), (28, 20), dtype=torch.float16))
     wide = channels_last(torch.full((2, 64, 9, 35), 7.0, dtype=torch.float16, device=DEVICE))
-    OPS.conv3x3_act.out(*args, out=wide[:, 8:28])
-    assert_matches(wide[:, 8:28], REFERENCES["conv3x3_act"], args)
+    OPS.conv_act.out(*args, out=wide[:, 8:28])
+    assert_matches(wide[:, 8:28], REFERENCES["conv_act"], args)
     assert (wide[:, :8] == 7).all() and (wide[:, 28:] == 7).all(), "neighbours were overwritten"
 
 
@@ -151,13 +151,13 @@ def test_more_than_two_to_the_31_elements(layout):
     (corner,), *rest = on_device(conv((40, 40), dtype=torch.float16))
     corner, rest[-1] = corner[:1], None
     x[:, :, -40:, -40:] = corner
-    ours = OPS.conv3x3_act([x], *rest)[:, :, -40:, -40:]
-    assert_matches(ours, REFERENCES["conv3x3_act"], ([corner], *rest))
+    ours = OPS.conv_act([x], *rest)[:, :, -40:, -40:]
+    assert_matches(ours, REFERENCES["conv_act"], ([corner], *rest))
 
 
 def test_changed_weights_are_packed_again():
     args = on_device(conv((9, 35)))
-    OPS.conv3x3_act(*args)
+    OPS.conv_act(*args)
     args[1].mul_(2)
-    ours = OPS.conv3x3_act(*args)
-    assert_matches(ours, REFERENCES["conv3x3_act"], args, rounding(torch.float32))
+    ours = OPS.conv_act(*args)
+    assert_matches(ours, REFERENCES["conv_act"], args, rounding(torch.float32))

@@ -61,11 +61,11 @@ def test_triton_refuses_what_it_gets_wrong(monkeypatch):
         pytest.skip("triton is not installed")
     monkeypatch.setattr(triton, "_is_gpu", lambda device: True)
     monkeypatch.setattr(triton, "_claims_not", lambda op, device, dtype: None)
-    right = references["conv3x3_act"]
-    runs = references | {"conv3x3_act": lambda *args: right(*args) + 1}
+    right = references["conv_act"]
+    runs = references | {"conv_act": lambda *args: right(*args) + 1}
     monkeypatch.setattr(triton, "implementation", lambda op: runs[op])
-    assert "conv3x3_act gives wrong" in triton.refusal("conv3x3_act", CPU, torch.float32)
-    assert "conv3x3_act gives wrong" in triton.refusal("graph", CPU, torch.float32)
+    assert "conv_act gives wrong" in triton.refusal("conv_act", CPU, torch.float32)
+    assert "conv_act gives wrong" in triton.refusal("graph", CPU, torch.float32)
     assert triton.refusal("esa", CPU, torch.float32) is None
 
 

@@ -12,11 +12,11 @@ from esr_kernels.backends import triton
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 OPS = (
-    "conv3x3_act",
+    "conv_act",
     "depthwise3x3_act",
     "spab",
     "esa",
-    "pixel_shuffle",
+    "conv3x3_pixel_shuffle",
     "selective_scan",
     "graph",
 )

@@ -11,12 +11,12 @@ pytest.importorskip("triton", reason="triton is not installed: pip install -e '.
 from triton_aot import compile_launch, usage
 
 from esr_kernels.backends.triton import launch as launching
-from esr_kernels.backends.triton.conv3x3_act import conv_launch
+from esr_kernels.backends.triton.conv3x3_pixel_shuffle import pack_shuffle, shuffle_launch
+from esr_kernels.backends.triton.conv_act import conv_launch
 from esr_kernels.backends.triton.depthwise3x3_act import depthwise_launch, pack_depthwise
 from esr_kernels.backends.triton.esa import esa_launches, pack_esa
 from esr_kernels.backends.triton.launch import Launch
 from esr_kernels.backends.triton.packing import pack_conv
-from esr_kernels.backends.triton.pixel_shuffle import pack_shuffle, shuffle_launch
 from esr_kernels.backends.triton.selective_scan import scan_launch
 
 #: Compute capability -> shared memory that a program may have, in bytes. The last two have no
@@ -70,7 +70,7 @@ def esa(dtype: torch.dtype) -> list[Launch]:
     return esa_launches(torch.empty_like(x), x, weights)
 
 
-def pixel_shuffle(dtype: torch.dtype) -> list[Launch]:
+def conv3x3_pixel_shuffle(dtype: torch.dtype) -> list[Launch]:
     x, skip = picture(46, dtype), picture(3, dtype)
     out = torch.empty(1, 3, 4 * HEIGHT, 4 * WIDTH, device="meta", dtype=dtype)
     return [shuffle_launch(out, x, pack_shuffle(*layer(48, 46, 3, dtype), 4), 4, skip)]
@@ -98,7 +98,7 @@ KERNELS = {
     "gelu": conv([52], 104, 1, "gelu"),
     "depthwise": depthwise(52, "gelu"),
     "esa": esa,
-    "pixel_shuffle": pixel_shuffle,
+    "conv3x3_pixel_shuffle": conv3x3_pixel_shuffle,
     "selective_scan": selective_scan,
 }
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from esr_kernels import cli
+from esr_kernels.cli import main
 
 VALID = ("DIV2K_LSDIR_valid_HR", "DIV2K_LSDIR_valid_LR")
 
@@ -17,14 +17,14 @@ def backend(monkeypatch):
 
 
 def run(capsys, *arguments) -> str:
-    assert cli.main(list(map(str, arguments))) == 0
+    assert main.main(list(map(str, arguments))) == 0
     out, err = capsys.readouterr()
     assert err == ""
     return out
 
 
 def refused(capsys, *arguments) -> str:
-    assert cli.main(list(map(str, arguments))) == 2
+    assert main.main(list(map(str, arguments))) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and err.startswith("esr-kernels: ")
     return err
@@ -94,7 +94,7 @@ def test_a_note_says_what_was_not_counted(tmp_path, network, pairs, monkeypatch,
     monkeypatch.setattr(evaluation, "complexity", missing)
     pairs(*VALID, n=1)
     arguments = "evaluate", "--model", f"{network}:Repeat", "--data", tmp_path, "--output", tmp_path
-    assert cli.main(list(map(str, arguments))) == 0
+    assert main.main(list(map(str, arguments))) == 0
     assert "note: Repeat not counted: pip install fvcore" in capsys.readouterr().err
     error = refused(capsys, "leaderboard", tmp_path / "results.json")
     assert "has no 'num_parameters'" in error

@@ -6,7 +6,7 @@ import torch
 
 from esr_kernels.challenge.contestant import enter
 from esr_kernels.models import SPAN
-from esr_kernels.models.quicksrnet import QuickSRNet
+from esr_kernels.models.architectures.quicksrnet import QuickSRNet
 
 LOW = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
 

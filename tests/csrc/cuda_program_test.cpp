@@ -58,7 +58,7 @@ void check_tail(const Case& c, int in, int colours, int factor, bool skip, Eleme
   const int y = program.conv({value}, conv.spec(), -1);
   program.output(y, factor, skip ? picture : -1);
   const auto names = program.launches(c.device, c.size);
-  expect(names.back() == "pixel_shuffle", c.name + ": the tail is not fused");
+  expect(names.back() == "conv3x3_pixel_shuffle", c.name + ": the tail is not fused");
   Batch expected = shuffle(conv.apply(x), factor, skip ? &under : nullptr);
   if (element == Element::u8)
     for (double& v : expected.data) v = std::min(1., std::max(0., v));
@@ -104,13 +104,13 @@ void check_levels(const Case& c) {
   Program program(c.format);
   const int y = program.conv({program.input(3, shift)}, conv.spec(), -1);
   program.output(y, 1, -1);
-  expect(program.launches(c.device, c.size)[0] == "conv3x3_act from picture",
+  expect(program.launches(c.device, c.size)[0] == "conv_act from picture",
          c.name + ": the picture is packed first");
   expect_equal(c.name, run(program, c.device, {x}, {{y, 1}}, Element::f32, Element::u8)[0],
                conv.apply(operand(shifted, c.format)), rounding(c.format), 1e-5);
 }
 
-// conv1x1 of (a, conv3x3_act(a, b) + a, b), which is one launch for 16-bit numbers.
+// conv1x1 of (a, conv_act(a, b) + a, b), which is one launch for 16-bit numbers.
 void check_pointwise(const Case& c, int channels, int other, bool fused) {
   Random random(17);
   Program program(c.format);
@@ -122,7 +122,7 @@ void check_pointwise(const Case& c, int channels, int other, bool fused) {
   const int z = program.conv({left, y, right}, second.spec(), -1);
   program.output(z, 1, -1);
   const auto names = program.launches(c.device, c.size);
-  expect((names[2] == "conv3x3_act, conv1x1") == fused, c.name + ": launched as " + names[2]);
+  expect((names[2] == "conv_act, conv1x1") == fused, c.name + ": launched as " + names[2]);
   const Batch middle = operand(first.apply(concat({a, b}), &a), c.format);
   expect_equal(c.name, run(program, c.device, {a, b}, {{z, 1}})[0],
                second.apply(concat({a, middle, b})), rounding(c.format),

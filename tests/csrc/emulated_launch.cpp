@@ -1,6 +1,6 @@
 // Every launch of csrc/cuda/launch.h, run in the emulator: what the .cu files do on a GPU.
 
-#include "conv3x3_act.cuh"
+#include "conv_act.cuh"
 #include "convert.cuh"
 #include "cuda_emulator.h"
 #include "esa.cuh"

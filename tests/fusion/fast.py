@@ -9,8 +9,8 @@ from lookalikes import PartlyBranching, Refolding, Residuals, SwiftNet
 
 import esr_kernels.fusion as fusion
 from esr_kernels.fusion.accelerate import Accelerated
-from esr_kernels.models.rlfn import RLFN
-from esr_kernels.models.span import SPAN
+from esr_kernels.models.architectures.rlfn import RLFN
+from esr_kernels.models.architectures.span import SPAN
 
 
 def span(**kwargs):

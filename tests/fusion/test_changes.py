@@ -13,7 +13,7 @@ from images import image
 from torch import nn
 
 import esr_kernels.fusion as fusion
-from esr_kernels.models.span import SPAN
+from esr_kernels.models.architectures.span import SPAN
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from torch import nn
 
 import esr_kernels.fusion as fusion
 from esr_kernels.fusion.graph import CONV, DEPTHWISE, depthwise_of
+from esr_kernels.models.architectures.smrn import SMRN
 from esr_kernels.models.blocks import BSConv
-from esr_kernels.models.smrn import SMRN
 
 OP = "depthwise3x3_act.default"
 
@@ -80,12 +80,12 @@ def test_constant_factors_go_into_the_weights():
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        (lambda m, x: m.dw(y := m.pw(x)) + y, ["conv3x3_act.default", OP]),
-        (lambda m, x: m.dw(F.relu(m.pw(x))), ["conv3x3_act.default", OP]),
-        (lambda m, x: m.dw(m.pw(x) + x), ["conv3x3_act.default", OP]),
+        (lambda m, x: m.dw(y := m.pw(x)) + y, ["conv_act.default", OP]),
+        (lambda m, x: m.dw(F.relu(m.pw(x))), ["conv_act.default", OP]),
+        (lambda m, x: m.dw(m.pw(x) + x), ["conv_act.default", OP]),
         (
             lambda m, x: m.dw(m.wide(torch.cat([x, x.tanh()], 1))),
-            ["tanh", "conv3x3_act.default", OP],
+            ["tanh", "conv_act.default", OP],
         ),
     ],
     ids=["read twice", "activated", "residual", "concatenation"],
@@ -97,7 +97,7 @@ def test_a_pointwise_convolution_that_stays(function, names):
 
 def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
     graph = fuse(nn.Sequential(plain(3, 8), BSConv(8, 4)))
-    assert computing(graph) == ["conv3x3_act.default", OP] and found(graph).pointwise is None
+    assert computing(graph) == ["conv_act.default", OP] and found(graph).pointwise is None
 
 
 @pytest.mark.parametrize(

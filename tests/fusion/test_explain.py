@@ -5,9 +5,9 @@ from lookalikes import BranchingRoot, PartlyBranching, SwiftNet
 from torch import nn
 
 import esr_kernels.fusion as fusion
-from esr_kernels.models.dvmsr import DVMSR
-from esr_kernels.models.rlfn import RLFN
-from esr_kernels.models.span import SPAN
+from esr_kernels.models.architectures.dvmsr import DVMSR
+from esr_kernels.models.architectures.rlfn import RLFN
+from esr_kernels.models.architectures.span import SPAN
 
 
 def lines(model):
@@ -18,7 +18,7 @@ def test_span_block_by_block():
     model = fusion.accelerate(SPAN(12, training_form=True).eval())
     found = lines(model)
     assert all(found[f"block_{i}"].what == "spab" for i in range(1, 7))
-    assert found["conv_1"].what == "conv3x3_act" and found["upsampler"].what == "pixel_shuffle"
+    assert found["conv_1"].what == "conv_act" and found["upsampler"].what == "conv3x3_pixel_shuffle"
     assert found["block_1"].backend in ("cpu", "reference")
     text = str(fusion.explain(model))
     assert text.startswith("accelerated, float32 on cpu\n") and "block_3" in text
@@ -37,7 +37,7 @@ def test_dvmsr_has_its_scans_beside_its_convolutions():
         f"layers.0.residual_group.blocks.{i}.mixer" for i in range(6)
     ]
     assert {n.detail for n in scans} == {"16 channels, 16 states each"}
-    convolutions = [line for line in found if line.what == "conv3x3_act"]
+    convolutions = [line for line in found if line.what == "conv_act"]
     assert len(convolutions) == 3
     assert len({line.backend for line in [*scans, *convolutions]}) == 1
 
@@ -53,7 +53,7 @@ def test_reasons():
     assert found["odd"].what == "as it is" and "depends on values" in found["odd"].detail
     model = fusion.accelerate(BranchingRoot().eval())
     assert "depends on values" in fusion.explain(model).title
-    assert lines(model)["tail.0 + tail.1"].what == "pixel_shuffle"
+    assert lines(model)["tail.0 + tail.1"].what == "conv3x3_pixel_shuffle"
     model = fusion.accelerate(nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)).eval())
     assert "nothing in it fits" in fusion.explain(model).title
     assert lines(model)["0"].detail == "conv2d"

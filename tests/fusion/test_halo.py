@@ -7,8 +7,8 @@ from test_trace import From
 from torch import nn
 
 import esr_kernels.fusion as fusion
-from esr_kernels.models.rlfn import RLFN
-from esr_kernels.models.span import SPAN
+from esr_kernels.models.architectures.rlfn import RLFN
+from esr_kernels.models.architectures.span import SPAN
 
 
 def measured(model, scale, size=61):

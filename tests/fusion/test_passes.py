@@ -10,17 +10,17 @@ from torch import nn
 from esr_kernels.fusion import verify
 from esr_kernels.fusion.graph import (
     CONV,
+    CONV3X3_PIXEL_SHUFFLE,
     ESA,
-    PIXEL_SHUFFLE,
     SELECTIVE_SCAN,
     SPAB,
     conv_of,
     execute,
 )
 from esr_kernels.fusion.passes import PASSES
-from esr_kernels.models.dvmsr import DVMSR
-from esr_kernels.models.rlfn import RLFN
-from esr_kernels.models.span import SPAN
+from esr_kernels.models.architectures.dvmsr import DVMSR
+from esr_kernels.models.architectures.rlfn import RLFN
+from esr_kernels.models.architectures.span import SPAN
 from esr_kernels.ops.selective_scan import reference as selective_scan
 
 
@@ -56,20 +56,28 @@ def computing(graph):
 )
 def test_span_becomes_ten_ops(module):
     graph = fuse(module)
-    assert (count(graph, SPAB), count(graph, CONV), count(graph, PIXEL_SHUFFLE)) == (6, 3, 1)
+    assert (count(graph, SPAB), count(graph, CONV), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (
+        6,
+        3,
+        1,
+    )
     assert len(computing(graph)) == (11 if module.norm else 10)  # the mean stays beside the ops
 
 
 def test_rlfn_becomes_ops_only():
     graph = fuse(RLFN(14, mid=16, blocks=2, esa_hidden=8))
-    assert (count(graph, ESA), count(graph, CONV), count(graph, PIXEL_SHUFFLE)) == (2, 10, 1)
+    assert (count(graph, ESA), count(graph, CONV), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (
+        2,
+        10,
+        1,
+    )
     assert len(computing(graph)) == 13
 
 
 def test_scans_of_dvmsr():
     graph = fuse(DVMSR(6, groups=2, blocks=2))
     assert (count(graph, SELECTIVE_SCAN), count(graph, selective_scan)) == (4, 0)
-    assert (count(graph, CONV), count(graph, PIXEL_SHUFFLE)) == (4, 1)
+    assert (count(graph, CONV), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (4, 1)
 
 
 def test_a_scan_needs_no_constants():
@@ -161,11 +169,14 @@ def test_imposters_of_esa():
 def test_residuals_scales_and_the_enlarged_picture():
     graph = fuse(Residuals())
     assert computing(graph) == [
-        *["conv3x3_act.default"] * 3,
+        *["conv_act.default"] * 3,
         "esa.default",
-        "pixel_shuffle.default",
+        "conv3x3_pixel_shuffle.default",
     ]
-    assert next(n for n in graph.nodes if n.target is PIXEL_SHUFFLE).args[4].op == "placeholder"
+    assert (
+        next(n for n in graph.nodes if n.target is CONV3X3_PIXEL_SHUFFLE).args[4].op
+        == "placeholder"
+    )
 
 
 ACTIVATIONS = {
@@ -188,7 +199,7 @@ def test_activations_in_any_spelling(name, act):
 @pytest.mark.parametrize("act", [nn.GELU("tanh"), nn.PReLU(5), nn.ReLU6(), nn.Softplus()])
 def test_other_activations_stay_in_torch(act):
     graph = fuse(From(lambda m, x: m.act(m.conv(x)), conv=plain(3, 5), act=act))
-    assert computing(graph)[0] == "conv3x3_act.default" and len(computing(graph)) == 2
+    assert computing(graph)[0] == "conv_act.default" and len(computing(graph)) == 2
 
 
 @pytest.mark.parametrize(
@@ -242,7 +253,7 @@ def test_residuals_that_broadcast_are_not_taken():
 
 def test_a_convolution_read_twice_keeps_its_own_result():
     graph = fuse(From(lambda m, x: F.relu(y := m.conv(x)) + y, conv=plain(3, 5)))
-    assert computing(graph) == ["conv3x3_act.default", "relu", "add"]
+    assert computing(graph) == ["conv_act.default", "relu", "add"]
 
 
 def test_nested_concatenation_is_never_made():

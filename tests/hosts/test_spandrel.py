@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("spandrel")
 
 def training_form(width: int, scale: int, norm: bool) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    from esr_kernels.models.span import SPAN
+    from esr_kernels.models.architectures.span import SPAN
 
     return SPAN(width, scale=scale, norm=norm, training_form=True).state_dict()
 

@@ -10,10 +10,11 @@ import torch
 from images import image
 
 import esr_kernels
-from esr_kernels import models, sample
+from esr_kernels import models
 from esr_kernels.challenge.metrics import psnr
 from esr_kernels.models import weights
 from esr_kernels.models.catalogue import embedded
+from esr_kernels.pictures import sample
 from esr_kernels.train.degrade import bicubic_down
 from esr_kernels.train.trainer import upscaled
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from esr_kernels.models import RLFN, SPAN, find, list_models, load
-from esr_kernels.models.craft import CRAFT
+from esr_kernels.models.architectures.craft import CRAFT
 
 
 def test_the_module_is_ready_for_inference():

@@ -5,7 +5,7 @@ import torch
 from images import image
 
 from esr_kernels.models import load
-from esr_kernels.models.rrdbnet import REAL_ESRGAN, RRDBNet
+from esr_kernels.models.architectures.rrdbnet import REAL_ESRGAN, RRDBNet
 
 
 def seeded(growth=4, **options) -> RRDBNet:

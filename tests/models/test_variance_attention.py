@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from esr_kernels.models.architectures.msn import SeparableConv
 from esr_kernels.models.blocks import Level, VarianceAttention, local_variance
-from esr_kernels.models.msn import SeparableConv
 
 
 def normal(*shape):

@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from esr_kernels import ops
 from esr_kernels.backends import Choice
 from esr_kernels.ops._memory import apart
-from esr_kernels.ops.conv3x3_act import reference as conv3x3_act
+from esr_kernels.ops.conv3x3_pixel_shuffle import reference as conv3x3_pixel_shuffle
+from esr_kernels.ops.conv_act import reference as conv_act
 from esr_kernels.ops.esa import reference as esa
-from esr_kernels.ops.pixel_shuffle import reference as pixel_shuffle
 from esr_kernels.ops.selective_scan import SEGMENTS
 from esr_kernels.ops.selective_scan import reference as selective_scan
 from esr_kernels.ops.spab import reference as spab
@@ -29,10 +29,10 @@ def arguments():
     inner, inner1, tail = conv_weights(4, 4), conv_weights(4, 4, 1), conv_weights(12, 6)
     tokens, states = (image(1, 2, 2 * SEGMENTS, size)[0] for size in (6, 4))
     return {
-        "conv3x3_act": (conv3x3_act, ([x], *same, "silu", 0.05, x)),
+        "conv_act": (conv_act, ([x], *same, "silu", 0.05, x)),
         "spab": (spab, (x, *same, *same, *same)),
         "esa": (esa, (x, *narrow, *inner1, *inner, *inner, *back)),
-        "pixel_shuffle": (pixel_shuffle, (x, *tail, 2, x[:, :3])),
+        "conv3x3_pixel_shuffle": (conv3x3_pixel_shuffle, (x, *tail, 2, x[:, :3])),
         "selective_scan": (
             selective_scan,
             (tokens, tokens, -states[0, :6], states, states, tokens[0, 0]),
@@ -64,9 +64,9 @@ def test_the_chosen_backend_writes_into_out(monkeypatch):
         out.fill_(3)
 
     monkeypatch.setattr("esr_kernels.ops._define.choose", lambda *_: Choice("stand-in", run, ()))
-    (x,), weight, bias, *_ = arguments()["conv3x3_act"][1]
+    (x,), weight, bias, *_ = arguments()["conv_act"][1]
     out = torch.zeros(2, 6, 16, 19)
-    assert ops.conv3x3_act(x, weight, bias, out=out) is out
+    assert ops.conv_act(x, weight, bias, out=out) is out
     assert (out == 3).all()
 
 
@@ -82,9 +82,9 @@ def test_flops_are_those_of_the_reference(name):
 
 
 def test_flops_of_out():
-    args = arguments()["conv3x3_act"][1]
+    args = arguments()["conv_act"][1]
     with FlopCounterMode(display=False) as counter:
-        torch.ops.esr_kernels.conv3x3_act.out(*args, out=torch.empty(2, 6, 16, 19))
+        torch.ops.esr_kernels.conv_act.out(*args, out=torch.empty(2, 6, 16, 19))
     assert counter.get_total_flops() == 2 * (2 * 16 * 19) * 6 * 6 * 9
 
 

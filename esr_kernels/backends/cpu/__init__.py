@@ -23,11 +23,11 @@ except ImportError as error:
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _OPS = (
-    "conv3x3_act",
+    "conv_act",
     "depthwise3x3_act",
     "spab",
     "esa",
-    "pixel_shuffle",
+    "conv3x3_pixel_shuffle",
     "selective_scan",
     "graph",
 )
@@ -55,10 +55,10 @@ def implementation(op: str) -> Callable:
 
 def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
     """See :func:`esr_kernels.backends.bind`."""
-    from .. import regions
-    from .builder import LANGUAGE
+    from ..lowering import partition
+    from .builder import OP_SET
 
-    return regions.compile_graph(graph, dtype, outer, LANGUAGE)
+    return partition.compile_graph(graph, dtype, outer, OP_SET)
 
 
 #: How far each instruction set has been tested: the whole test suite on a processor that has it, or

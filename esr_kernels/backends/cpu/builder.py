@@ -10,8 +10,8 @@ from torch import Tensor
 
 from esr_kernels import _C
 
-from .. import programs
 from ..layout import memory_format
+from ..lowering import program
 
 MAX_SOURCES = 8  # kMaxSources of csrc/cpu/kernels.h
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
@@ -37,7 +37,7 @@ def threads() -> int:
     return torch.get_num_threads()
 
 
-class Builder(programs.Builder):
+class Builder(program.Builder):
     """A program of the CPU's kernels, which read and write float32."""
 
     def __init__(self) -> None:
@@ -97,23 +97,23 @@ def _spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
 
 
 LOWER = {
-    "conv3x3_act": programs.conv3x3_act,
-    "depthwise3x3_act": programs.depthwise3x3_act,
+    "conv_act": program.conv_act,
+    "depthwise3x3_act": program.depthwise3x3_act,
     "spab": _spab,
-    "esa": programs.esa,
-    "pixel_shuffle": programs.pixel_shuffle,
+    "esa": program.esa,
+    "conv3x3_pixel_shuffle": program.conv3x3_pixel_shuffle,
 }
 
 
-def _fits(op: str, args: tuple) -> bool:
-    if op == "conv3x3_act":
+def _supports(op: str, args: tuple) -> bool:
+    if op == "conv_act":
         return 1 <= len(args[0]) <= MAX_SOURCES
-    return op != "pixel_shuffle" or args[3] <= MAX_FACTOR
+    return op != "conv3x3_pixel_shuffle" or args[3] <= MAX_FACTOR
 
 
-def _alone(op: str, args: tuple) -> bool:
+def _standalone(op: str, args: tuple) -> bool:
     # A 1x1 convolution by itself is left to torch, see ops.py.
-    return op != "conv3x3_act" or args[1][-1:] != (1,)
+    return op != "conv_act" or args[1][-1:] != (1,)
 
 
-LANGUAGE = programs.Language("cpu", lambda dtype: Builder(), LOWER, _fits, _alone)
+OP_SET = program.OpSet("cpu", lambda dtype: Builder(), LOWER, _supports, _standalone)

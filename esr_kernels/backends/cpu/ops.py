@@ -15,26 +15,26 @@ from esr_kernels import _C
 from esr_kernels.backends import references
 
 from ..layout import memory_format
-from ..singles import Singles
-from .builder import LANGUAGE, MAX_FACTOR, MAX_SOURCES, formatted, isa, threads
+from ..lowering.eager import EagerPrograms
+from .builder import MAX_FACTOR, MAX_SOURCES, OP_SET, formatted, isa, threads
 
-_singles = Singles(LANGUAGE)
+_programs = EagerPrograms(OP_SET)
 
 
 def _run(op: str, *args, out: Tensor | None = None):
-    return _singles.run(op, *args, variant=isa(), out=out)
+    return _programs.run(op, *args, variant=isa(), out=out)
 
 
-def conv3x3_act(inputs, weight, bias, act, slope, residual, out: Tensor | None = None):
+def conv_act(inputs, weight, bias, act, slope, residual, out: Tensor | None = None):
     like = inputs[0]
     if weight.shape[-1] == 1 and like.dtype == torch.float32:
         # By itself it is one matrix product, and laying the picture out for the kernel takes longer
         # than that: torch is 1.1 to 4 times as fast.
-        y = references["conv3x3_act"](inputs, weight, bias, act, slope, residual)
+        y = references["conv_act"](inputs, weight, bias, act, slope, residual)
         return y if out is None else out.copy_(y)
     if len(inputs) > MAX_SOURCES:
         inputs = [torch.cat(inputs, 1)]
-    return _run("conv3x3_act", inputs, weight, bias, act, slope, residual, out=out)
+    return _run("conv_act", inputs, weight, bias, act, slope, residual, out=out)
 
 
 def depthwise3x3_act(x, *args):
@@ -49,10 +49,10 @@ spab = partial(_run, "spab")
 esa = partial(_run, "esa")
 
 
-def pixel_shuffle(x, weight, bias, upscale_factor, skip):
+def conv3x3_pixel_shuffle(x, weight, bias, upscale_factor, skip):
     if upscale_factor <= MAX_FACTOR:
-        return _run("pixel_shuffle", x, weight, bias, upscale_factor, skip)
-    y = _run("conv3x3_act", [x.float()], weight, bias, "none", 0.0, None)
+        return _run("conv3x3_pixel_shuffle", x, weight, bias, upscale_factor, skip)
+    y = _run("conv_act", [x.float()], weight, bias, "none", 0.0, None)
     y = shuffle(y, upscale_factor)
     if skip is not None:
         n = upscale_factor

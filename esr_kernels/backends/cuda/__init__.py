@@ -25,7 +25,7 @@ _MISSING = (
     "built without CUDA kernels; for them install nvcc 12 or newer, and then this package again"
 )
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = ("conv3x3_act", "spab", "esa", "pixel_shuffle")
+_OPS = ("conv_act", "spab", "esa", "conv3x3_pixel_shuffle")
 
 
 def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
@@ -76,10 +76,10 @@ def implementation(op: str) -> Callable:
 
 def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
     """See :func:`esr_kernels.backends.bind`."""
-    from .. import regions
-    from .builder import LANGUAGE
+    from ..lowering import partition
+    from .builder import OP_SET
 
-    return regions.compile_graph(graph, dtype, outer, LANGUAGE)
+    return partition.compile_graph(graph, dtype, outer, OP_SET)
 
 
 def describe() -> tuple[bool, str]:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from esr_kernels import _C
 
-from .. import gpu, programs
+from .. import gpu
 from ..layout import empty_like
+from ..lowering import program
 from .device import current_stream, limits
 
 _FORMATS = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "tf32"}
@@ -29,7 +30,7 @@ def format_of(dtype: torch.dtype) -> str:
     return _FORMATS[dtype]
 
 
-class Builder(programs.Builder):
+class Builder(program.Builder):
     """A program that multiplies numbers of ``dtype``; float32 is rounded to TF32 for that."""
 
     def __init__(self, dtype: torch.dtype) -> None:
@@ -39,7 +40,7 @@ class Builder(programs.Builder):
 
     def spab(self, x: int, *weights: Tensor | None) -> tuple[int, int]:
         """``spab``; ``weights`` as in its schema."""
-        o, t = self.program.spab(x, programs.pairs(weights))
+        o, t = self.program.spab(x, program.pairs(weights))
         self._channels[o] = self._channels[t] = self._channels[x]
         return o, t
 
@@ -88,18 +89,18 @@ def _spab(b: Builder, x, *weights) -> tuple[int, int]:
 
 
 LOWER = {
-    "conv3x3_act": programs.conv3x3_act,
+    "conv_act": program.conv_act,
     "spab": _spab,
-    "esa": programs.esa,
-    "pixel_shuffle": programs.pixel_shuffle,
+    "esa": program.esa,
+    "conv3x3_pixel_shuffle": program.conv3x3_pixel_shuffle,
 }
 
 
-def _fits(op: str, args: tuple) -> bool:
+def _supports(op: str, args: tuple) -> bool:
     if op == "esa" and (args[1][0] > MAX_ESA_CHANNELS or args[0][1] > MAX_GATED_CHANNELS):
         return False
-    sources = args[0] if op == "conv3x3_act" else [args[0]]
+    sources = args[0] if op == "conv_act" else [args[0]]
     return op in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
 
 
-LANGUAGE = programs.Language("cuda", Builder, LOWER, fits=_fits, alone=_fits)
+OP_SET = program.OpSet("cuda", Builder, LOWER, supports=_supports, standalone=_supports)

@@ -16,13 +16,13 @@ from importlib.util import find_spec
 import torch
 
 from .. import gpu
-from ..casting import casting
+from ..lowering.casting import casting
 from ..self_check import first_disagreement
 
 _INSTALLED = find_spec("triton") is not None
 _MISSING = "triton is not installed: pip install triton"
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = ("conv3x3_act", "depthwise3x3_act", "spab", "esa", "pixel_shuffle", "selective_scan")
+_OPS = ("conv_act", "depthwise3x3_act", "spab", "esa", "conv3x3_pixel_shuffle", "selective_scan")
 
 
 def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:

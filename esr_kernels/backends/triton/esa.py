@@ -15,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..layout import empty_like
-from .conv3x3_act import conv_launch
+from .conv_act import conv_launch
 from .launch import Launch, config, precision, strides, vector
 from .packing import Weights, pack_conv, packed, power_of_two
 from .tile import convolve, element_offsets, product, rounded, sigmoid, tile

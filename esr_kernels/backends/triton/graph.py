@@ -11,7 +11,7 @@ from torch.fx.node import map_arg
 
 from ..layout import memory_format
 from ..node import op_name
-from .pixel_shuffle import pixel_shuffle
+from .conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
 
 
 def compile_graph(
@@ -19,8 +19,8 @@ def compile_graph(
 ) -> tuple[Callable, dict[str, str]]:
     """See :func:`esr_kernels.backends.bind`. ``ops``: the names of those that have a kernel.
 
-    Results have the memory format of the first input; where the graph ends in ``pixel_shuffle``,
-    its kernel writes the picture in that format.
+    Results have the memory format of the first input; where the graph ends in
+    ``conv3x3_pixel_shuffle``, its kernel writes the picture in that format.
     """
     where = {node.name: "triton" for node in graph.graph.nodes if op_name(node) in ops}
     return GraphModule(graph, _with_ends(graph.graph)).to(dtype), where
@@ -44,7 +44,7 @@ def _with_ends(graph: Graph) -> Graph:
 
 def _formatted(graph: Graph, result: Node, like: Node) -> Node:
     """The node's result in the memory format of ``like``."""
-    if op_name(result) == "pixel_shuffle" and not result.users:
+    if op_name(result) == "conv3x3_pixel_shuffle" and not result.users:
         return graph.call_function(_tail, (*result.args, like))
     return graph.call_function(_in_format, (result, like))
 
@@ -61,4 +61,4 @@ def _tail(x, weight, bias, upscale_factor, skip, like: Tensor) -> Tensor:
     expected = (x.shape[0], weight.shape[0] // upscale_factor**2, *x.shape[2:])
     if skip is not None and skip.shape != expected:
         raise ValueError(f"skip has shape {list(skip.shape)}, expected {list(expected)}")
-    return pixel_shuffle(x, weight, bias, upscale_factor, skip, like)
+    return conv3x3_pixel_shuffle(x, weight, bias, upscale_factor, skip, like)

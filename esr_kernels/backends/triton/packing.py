@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..kept import Kept
+from ..lowering.weight_cache import WeightCache
 
 LEAST_SIDE = 16  # of a product on tensor cores
 MAX_COLUMNS = 64  # output channels of one program
 
-_packed = Kept()
+_packed = WeightCache()
 
 
 def packed(weights: Sequence[Tensor | None], constants: Hashable, pack: Callable[[], Any]) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .conv3x3_act import conv3x3_act
+from .conv_act import conv_act
 
 
 def spab(x, w1, b1, w2, b2, w3, b3) -> tuple[Tensor, Tensor]:
-    t = conv3x3_act([x], w1, b1, "silu", 0.0, None)
-    v = conv3x3_act([t], w2, b2, "silu", 0.0, None)
-    return conv3x3_act([v], w3, b3, "spab", 0.0, x), t
+    t = conv_act([x], w1, b1, "silu", 0.0, None)
+    v = conv_act([t], w2, b2, "silu", 0.0, None)
+    return conv_act([v], w3, b3, "spab", 0.0, x), t

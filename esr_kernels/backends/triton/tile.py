@@ -138,7 +138,7 @@ def sigmoid(y):
 
 @triton.jit
 def activate(y, slope, ACT: tl.constexpr):
-    """The activations of ``conv3x3_act`` but ``spab``; NaN stays NaN."""
+    """The activations of ``conv_act`` but ``spab``; NaN stays NaN."""
     if ACT == "relu":
         y = tl.where(y < 0, 0.0, y)
     elif ACT == "lrelu":

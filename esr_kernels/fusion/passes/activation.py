@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch.nn.functional as F
 from torch.fx import Graph
 
-from ..graph import filter_of, in_order, only_use, supplant
+from ..graph import filter_of, in_order, only_use, replace_with
 
 _NAMES = {F.relu: "relu", F.leaky_relu: "lrelu", F.silu: "silu", F.gelu: "gelu"}
 
@@ -21,5 +21,5 @@ def fuse_activation(graph: Graph) -> None:
             continue
         slope = node.args[1] if node.target is F.leaky_relu else 0.0
         fused = replace(conv, act=_NAMES[node.target], slope=slope)
-        supplant(node, fused.target, fused.args, before)
+        replace_with(node, fused.target, fused.args, before)
         graph.erase_node(before)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch.fx import Graph
 
-from ..graph import DEPTHWISE, bare_conv, depthwise_of, in_order, only_use, supplant
+from ..graph import DEPTHWISE, bare_conv, depthwise_of, in_order, only_use, replace_with
 
 
 def fuse_pointwise(graph: Graph) -> None:
@@ -25,5 +25,5 @@ def fuse_pointwise(graph: Graph) -> None:
         fused = replace(
             depthwise, inputs=conv.inputs, pointwise=conv.weight, pointwise_bias=conv.bias
         )
-        supplant(node, DEPTHWISE, fused.args, before)
+        replace_with(node, DEPTHWISE, fused.args, before)
         graph.erase_node(before)

@@ -18,7 +18,7 @@ from ..graph import (
     in_order,
     only_use,
     paths,
-    supplant,
+    replace_with,
     sweep,
     value,
 )
@@ -44,7 +44,7 @@ def fuse_esa(graph: Graph) -> None:
         for u, gate in (node.args, node.args[::-1]):
             found = _match(u, gate)
             if found is not None:
-                supplant(node, ESA, (u, *found.weights), *found.nodes)
+                replace_with(node, ESA, (u, *found.weights), *found.nodes)
                 break
     sweep(graph)
 

@@ -13,8 +13,8 @@ from ..graph import (
     in_order,
     only_use,
     paths,
+    replace_with,
     shape,
-    supplant,
     value,
 )
 
@@ -33,12 +33,12 @@ def merge_linear(graph: Graph) -> None:
         for index, part in enumerate(outer.inputs):
             inner = conv_of(part, 3)
             alone = inner and inner.bare and only_use(part) and outer.inputs.count(part) == 1
-            if alone and _pays(outer, inner):
+            if alone and _profitable(outer, inner):
                 _merge(node, outer, index, inner)
                 break
 
 
-def _pays(outer: Conv, inner: Conv) -> bool:
+def _profitable(outer: Conv, inner: Conv) -> bool:
     out, middle = value(outer.weight).shape[0], value(inner.weight).shape[0]
     into = value(inner.weight).shape[1]
     return 9 * out * into <= 9 * middle * into + out * middle
@@ -66,7 +66,7 @@ def _merge(node: Node, outer: Conv, index: int, inner: Conv) -> None:
             constant(graph, bias, f"{path}.bias"),
             residual=residual,
         )
-    supplant(node, CONV, merged.args, part)
+    replace_with(node, CONV, merged.args, part)
     graph.erase_node(part)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch.fx import Graph, Node
 
-from ..graph import calls, filter_of, in_order, only_use, shape, supplant, sweep
+from ..graph import calls, filter_of, in_order, only_use, replace_with, shape, sweep
 
 
 def fuse_gate(graph: Graph) -> None:
@@ -21,7 +21,7 @@ def fuse_gate(graph: Graph) -> None:
             if u is None or not only_use(total) or set(y.users) != {total, sigmoid}:
                 continue
             fused = replace(filter_of(y), act="spab", residual=u)
-            supplant(node, fused.target, fused.args, y)
+            replace_with(node, fused.target, fused.args, y)
             break
     sweep(graph)
 
@@ -58,7 +58,7 @@ def fuse_residual(graph: Graph) -> None:
             if shape(r) is None or shape(r) != shape(y):
                 continue
             fused = replace(conv, residual=r)
-            supplant(node, fused.target, fused.args, y)
+            replace_with(node, fused.target, fused.args, y)
             graph.erase_node(y)
             break
 

@@ -15,8 +15,8 @@ from ..graph import (
     filter_of,
     in_order,
     only_use,
+    replace_with,
     shape,
-    supplant,
     sweep,
     value,
     with_weights,
@@ -124,4 +124,4 @@ def _as_shift(node: Node) -> None:
     s = -s if node.target is operator.add else s
     with node.graph.inserting_before(node):
         c = constant(node.graph, s.expand(shape(x)[1]).reshape(1, -1, 1, 1).clone(), "shift")
-    supplant(node, operator.sub, (x, c))
+    replace_with(node, operator.sub, (x, c))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch.fx import Graph
 
 from ...ops.selective_scan import reference
-from ..graph import SELECTIVE_SCAN, in_order, supplant
+from ..graph import SELECTIVE_SCAN, in_order, replace_with
 
 
 def fuse_selective_scan(graph: Graph) -> None:
     """``reference`` of the op, which ``torch.fx`` does not look into, whatever its arguments."""
     for node in in_order(graph, reference):
-        supplant(node, SELECTIVE_SCAN, node.args)
+        replace_with(node, SELECTIVE_SCAN, node.args)

@@ -6,7 +6,7 @@ import operator
 
 from torch.fx import Graph, Node
 
-from ..graph import CONV, SPAB, Conv, conv_of, in_order, only_use, paths, supplant, sweep
+from ..graph import CONV, SPAB, Conv, conv_of, in_order, only_use, paths, replace_with, sweep
 
 
 def fuse_spab(graph: Graph) -> None:
@@ -46,6 +46,6 @@ def _replace(gate: Node, v: Node, t: Node, convs: tuple[Conv, Conv, Conv]) -> No
         pair = graph.call_function(SPAB, (convs[0].inputs[0], *weights))
     pair.meta["paths"] = paths(t, v, gate)
     for index, old in ((0, gate), (1, t)):
-        new = supplant(old, operator.getitem, (pair, index))
+        new = replace_with(old, operator.getitem, (pair, index))
         new.meta.pop("paths")  # the op does their work
     sweep(graph)

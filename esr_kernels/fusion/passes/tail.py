@@ -1,4 +1,4 @@
-"""The last convolution, the enlarged picture and the pixel shuffle become one ``pixel_shuffle``."""
+"""Fuse the last convolution, pixel shuffle and enlarged picture: ``conv3x3_pixel_shuffle``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from ..graph import PIXEL_SHUFFLE, bare_conv, calls, in_order, only_use, shape, supplant, sweep
+from ..graph import (
+    CONV3X3_PIXEL_SHUFFLE,
+    bare_conv,
+    calls,
+    in_order,
+    only_use,
+    replace_with,
+    shape,
+    sweep,
+)
 
 
 def fuse_tail(graph: Graph) -> None:
-    """``pixel_shuffle(conv3x3(x))``, plus ``interpolate(skip, mode="nearest")`` if that follows."""
+    """Match ``pixel_shuffle(conv3x3(x))`` and an added ``interpolate(skip, mode="nearest")``."""
     for node in in_order(graph, torch.pixel_shuffle):
         before, factor = node.args
         conv = bare_conv(before, 3)
@@ -20,7 +29,7 @@ def fuse_tail(graph: Graph) -> None:
             continue
         args = (conv.inputs[0], conv.weight, conv.bias, factor)
         total, skip = _with_skip(node, factor)
-        supplant(total, PIXEL_SHUFFLE, (*args, skip), before, node)
+        replace_with(total, CONV3X3_PIXEL_SHUFFLE, (*args, skip), before, node)
     sweep(graph)
 
 

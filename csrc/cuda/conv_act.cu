@@ -1,0 +1,29 @@
+// The instantiations and the launch of conv_act.
+#include "conv_act.cuh"
+#include "cuda_launch.cuh"
+#include "select.h"
+
+namespace esr::cuda {
+namespace {
+
+template <class F, int kTiles>
+constexpr int kTogether = conv_blocks_per_processor(
+    std::is_same_v<F, HalfSums> ? Format::half_sums : Format::f16, kTiles);
+
+template <class F, int kTaps, int kTiles, ConvEnds kEnds>
+__global__ void __launch_bounds__(ConvTile::kThreads, (kTogether<F, kTiles>))
+    conv_act(const __grid_constant__ ConvParameters parameters) {
+  ConvBlock<F, kTaps, kTiles, kEnds>(parameters).run();
+}
+
+}  // namespace
+
+void launch_conv(Format format, const ConvParameters& parameters, void* stream) {
+  with_conv(format, parameters, [&]<class F, int kTaps, int kTiles, ConvEnds kEnds>() {
+    const ConvGeometry& g = parameters.geometry;
+    enqueue(conv_act<F, kTaps, kTiles, kEnds>, dim3(g.blocks, g.layers), ConvTile::kThreads,
+            g.shared_bytes, parameters, stream);
+  });
+}
+
+}  // namespace esr::cuda

@@ -1,0 +1,1 @@
+"""Lowering of fused graphs to programs: partition, builder, eager programs, weight cache."""

@@ -1,0 +1,262 @@
+"""Partition of a fused graph into subgraphs, each compiled to one program.
+
+Most networks are a single subgraph. Where torch computes something in between there are several:
+subgraph k reads torch's results on earlier subgraphs, so running level by level (torch's nodes,
+then the subgraph) keeps the order.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.node import map_arg
+
+from ..node import op_name
+from .casting import cast
+from .program import OpSet, activations
+
+_SHIFTS = {operator.add: 1, torch.add: 1, operator.sub: -1, torch.sub: -1}
+
+
+def compile_graph(
+    graph: GraphModule, dtype: torch.dtype, outer: torch.dtype, op_set: OpSet
+) -> tuple[Callable, dict[str, str]]:
+    """See :func:`esr_kernels.backends.bind`. ``op_set``: of the programs."""
+    constants = {n: _attribute(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"}
+    taken = _profitable(_taken(graph.graph, constants, op_set), constants, op_set)
+    modules: dict[str, Any] = dict(graph.named_modules())
+    modules.update((n.target, constants[n]) for n in constants)
+    ends = _Ends(graph.graph, taken, dtype, outer)
+    levels = _levels(graph.graph, taken)
+    for level in range(max(levels.values(), default=0) + 1):
+        here = [n for n in graph.graph.nodes if levels.get(n) == level]
+        for node in here:
+            if node not in taken:
+                ends.add_torch(node)
+        steps = [n for n in here if n in taken]
+        if steps:
+            modules[f"subgraph_{level}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
+            ends.add_subgraph(f"subgraph_{level}", subgraph)
+    where = {n.name: op_set.name for n in taken}
+    for node in graph.graph.nodes:  # an op outside the subgraphs is dispatched by itself
+        if node not in taken and op_name(node) in op_set.lower:
+            where[node.name] = op_set.name if _standalone(node, constants, op_set) else "reference"
+    return GraphModule(modules, ends.finished()).to(dtype), where
+
+
+def _attribute(graph: GraphModule, target: str) -> Tensor:
+    return operator.attrgetter(target)(graph)
+
+
+def _shape(node: Node) -> tuple[int, ...]:
+    """The node's shape for a test picture; () if it is no tensor."""
+    return node.meta.get("shape", ())
+
+
+def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
+    """The nodes that become steps: ops, the parts of spab's pair, and shifts of a picture.
+
+    A program works at one resolution: the one at which most of its ops read.
+    """
+    taken: set[Node] = set()
+    sizes = Counter(_shape(_first(n))[2:] for n in graph.nodes if op_name(n) in op_set.lower)
+    size = sizes.most_common(1)[0][0] if sizes else ()
+    for node in graph.nodes:
+        reads = [n for n in node.all_input_nodes if n not in constants]
+        op = op_name(node)
+        if node.target is operator.getitem and op_name(node.args[0]) == "spab":
+            taken.update([node] if node.args[0] in taken else [])
+            continue
+        if not reads or any(_shape(n)[2:] != size for n in reads if n not in taken):
+            continue
+        fits = _supports(node, constants, op_set) if op else _shift(node, constants) is not None
+        if fits and not any(
+            n in taken and (not op or op_name(n) == "conv3x3_pixel_shuffle") for n in reads
+        ):
+            taken.add(node)
+    return taken
+
+
+def _profitable(taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
+    """Without the groups of connected nodes that gain less than it takes to lay their pictures out
+    and back."""
+    kept: set[Node] = set()
+    rest = set(taken)
+    while rest:
+        group, edge = set(), [rest.pop()]
+        while edge:
+            node = edge.pop()
+            group.add(node)
+            near = {n for n in (*node.all_input_nodes, *node.users) if n in rest}
+            rest -= near
+            edge.extend(near)
+        if _gains(group, constants, op_set):
+            kept |= group
+    return kept
+
+
+def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
+    """Whether some op of the group would be computed by itself.
+
+    Depthwise convolutions are soon computed: in a group that has no other such ops, not more than
+    four pictures may come and go for each. In LKFN ten do, and programs were slower than torch.
+    """
+    standalone = [op_name(node) for node in group if _standalone(node, constants, op_set)]
+    if set(standalone) != {"depthwise3x3_act"}:
+        return bool(standalone)
+    reads = {n for node in group for n in node.all_input_nodes} - group - set(constants)
+    written = [node for node in group if any(user not in group for user in node.users)]
+    return len(reads) + len(written) <= 4 * len(standalone)
+
+
+def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
+    """Whether it is an op that the backend computes by itself."""
+    op = op_name(node)
+    return op is not None and op_set.standalone(op, _outlined(node, constants))
+
+
+def _outlined(node: Node, constants: dict[Node, Tensor]) -> tuple:
+    """An op's schema arguments with shapes in place of tensors."""
+    return map_arg(node.args, lambda n: tuple(constants[n].shape) if n in constants else _shape(n))
+
+
+def _first(node: Node) -> Node:
+    """The first activation that an op reads."""
+    return node.args[0] if isinstance(node.args[0], Node) else node.args[0][0]
+
+
+def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
+    """Whether an op can be a step: the op_set knows it, and its weights are constants."""
+    op = op_name(node)
+    if op not in op_set.lower or not op_set.supports(op, _outlined(node, constants)):
+        return False
+    read = [a for a in activations(op, node.args) if a is not None]
+    weights = [n for n in node.all_input_nodes if n not in read]
+    return all(n in constants for n in weights) and not any(a in constants for a in read)
+
+
+def _shift(node: Node, constants: dict[Node, Tensor]) -> Tensor | None:
+    """``s`` where the node computes ``x + s`` with one number per channel, else None."""
+    if node.op != "call_function" or node.target not in _SHIFTS or len(node.args) != 2:
+        return None
+    if node.kwargs or not isinstance(node.args[0], Node) or node.args[1] not in constants:
+        return None
+    value = constants[node.args[1]]
+    if value.dim() < 3 or value.numel() != value.shape[-3]:
+        return None
+    return _SHIFTS[node.target] * value.reshape(-1)
+
+
+def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
+    """How many subgraphs stand before each node, on the longest way to it."""
+    levels: dict[Node, int] = {}
+    for node in graph.nodes:
+        if node.op in ("placeholder", "get_attr", "output"):
+            continue
+        levels[node] = max(
+            (
+                levels[n] + (n in taken and node not in taken)
+                for n in node.all_input_nodes
+                if n in levels
+            ),
+            default=0,
+        )
+    return levels
+
+
+class _Ends:
+    """The graph of torch's nodes and the subgraphs, as it is put together.
+
+    Regions read the graph's inputs as they come, in the dtype ``outer``, and write results in it
+    that nothing else reads. Torch's nodes read and make ``dtype``.
+    """
+
+    def __init__(
+        self, graph: Graph, taken: Collection[Node], dtype: torch.dtype, outer: torch.dtype
+    ):
+        self.graph = Graph()
+        self._dtypes = dtype, outer
+        self._given: dict[Node, Node] = {}  # what subgraphs read
+        self._cast: dict[Node, Node] = {}  # what torch's nodes read
+        for node in graph.nodes:
+            if node.op in ("placeholder", "get_attr"):
+                self._enter(node, self.graph.node_copy(node))
+            if node.op == "placeholder" and outer != dtype:
+                args = self._given[node], outer, dtype
+                self._cast[node] = self.graph.call_function(cast, args)
+        self._result = next(n for n in graph.nodes if n.op == "output")
+        #: Results that a subgraph writes as they leave the graph.
+        self.last = {n for n in taken if set(n.users) == {self._result}}
+
+    def _enter(self, node: Node, twin: Node) -> None:
+        self._given[node] = self._cast[node] = twin
+
+    def add_torch(self, node: Node) -> None:
+        self._enter(node, self.graph.node_copy(node, self._cast.__getitem__))
+
+    def add_subgraph(self, name: str, subgraph: Subgraph) -> None:
+        dtype, outer = self._dtypes
+        subgraph.dtypes = [outer if n in self.last else dtype for n in subgraph.outputs]
+        call = self.graph.call_module(name, tuple(self._given[n] for n in subgraph.pictures))
+        for i, node in enumerate(subgraph.outputs):
+            self._enter(node, self.graph.call_function(operator.getitem, (call, i)))
+
+    def finished(self) -> Graph:
+        self.graph.output(map_arg(self._result.args[0], self._leaving))
+        for node in reversed(self.graph.nodes):  # constants of subgraphs, unused casts
+            if not node.users and (node.op == "get_attr" or node.target is cast):
+                self.graph.erase_node(node)
+        return self.graph
+
+    def _leaving(self, node: Node) -> Node:
+        dtype, outer = self._dtypes
+        twin = self._given[node]
+        if dtype == outer or node in self.last:
+            return twin
+        return self.graph.call_function(cast, (twin, dtype, outer))
+
+
+class Subgraph(nn.Module):
+    """Some op nodes of a graph, as one program.
+
+    ``forward`` takes the tensors of ``pictures`` and returns those of ``outputs``, in ``dtypes``;
+    channels_last if its first input is.
+    """
+
+    def __init__(self, nodes: list[Node], constants: dict, dtype: torch.dtype, op_set: OpSet):
+        super().__init__()
+        self.dtypes: list[torch.dtype] = []
+        self.pictures: list[Node] = []  # whose tensors the program reads, in its order
+        self.outputs = [n for n in nodes if any(u not in nodes for u in n.users)]
+        self.builder = op_set.builder(dtype)
+        values: dict[Node, Any] = {}
+        for node in nodes:
+            values[node] = self._step(node, values, constants, op_set)
+        for node in self.outputs:
+            self.builder.output(values[node])
+
+    def _picture(self, node: Node, shift: Tensor | None = None) -> int:
+        self.pictures.append(node)
+        return self.builder.input(_shape(node)[1], shift)
+
+    def _step(self, node: Node, values: dict, constants: dict, op_set: OpSet) -> Any:
+        shift = _shift(node, constants)
+        if shift is not None:
+            return self._picture(node.args[0], shift)
+        for read in node.all_input_nodes:
+            if read not in values and read not in constants:
+                values[read] = self._picture(read)
+        args = map_arg(node.args, lambda n: constants[n] if n in constants else values[n])
+        op = op_name(node)
+        if op is None:  # an element of spab's pair
+            return args[0][args[1]]
+        return op_set.lower[op](self.builder, *args)
+
+    def forward(self, *pictures: Tensor) -> list[Tensor]:
+        return self.builder.run(pictures, self.dtypes)

@@ -1,0 +1,191 @@
+"""What backends have in common whose kernels run as programs: C++ objects, built step by step.
+
+A *value* is the number that a program gave to the result of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class OpSet:
+    """What a backend's programs can say.
+
+    ``name``: of the backend. ``builder``: makes an empty program for tensors of a dtype. ``lower``:
+    a function per op, which takes the builder, and the op's schema arguments with values for
+    activations; it returns what the op's results are, values or :class:`Shuffled`. ``supports``:
+    whether an op, given by name and schema arguments with shapes in place of tensors, can be a
+    step. ``standalone``: likewise, whether the backend computes it outside of a larger program too.
+    """
+
+    name: str
+    builder: Callable[[torch.dtype], Builder]
+    lower: Mapping[str, Callable]
+    supports: Callable[[str, tuple], bool]
+    standalone: Callable[[str, tuple], bool]
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """A result at the large size: a value that is shuffled as it is written, plus ``skip``."""
+
+    value: int
+    factor: int
+    skip: int | None
+
+
+def numpy_of(tensor: Tensor | None):
+    """float64, as the programs take constants."""
+    return None if tensor is None else tensor.detach().to("cpu", torch.float64).contiguous().numpy()
+
+
+def _optional(value: int | None) -> int:
+    """A value as the programs take it where there may be none."""
+    return -1 if value is None else value
+
+
+class Builder:
+    """Collects the steps of a program; each backend has its own way to :meth:`run` it."""
+
+    def __init__(self, program: Any) -> None:
+        self.program = program
+        self._channels: dict[int, int] = {}
+        self._inputs: list[int] = []  # channels
+        self._outputs: list[tuple[int, int]] = []  # channels, factor
+
+    def input(self, channels: int, shift: Tensor | None = None) -> int:
+        """The next input picture, plus ``shift[c]`` (not in the zero padding around it)."""
+        value = self.program.input(channels, numpy_of(shift))
+        self._channels[value] = channels
+        self._inputs.append(channels)
+        return value
+
+    def conv(
+        self,
+        sources: Sequence[int],
+        weight: Tensor,
+        bias: Tensor | None,
+        act: str = "none",
+        slope: float = 0.0,
+        residual: int | None = None,
+    ) -> int:
+        """``conv_act`` of the sources' concatenation."""
+        value = self.program.conv(
+            list(sources), numpy_of(weight), numpy_of(bias), act, slope, _optional(residual)
+        )
+        self._channels[value] = weight.shape[0]
+        return value
+
+    def depthwise(
+        self,
+        source: int,
+        weight: Tensor,
+        bias: Tensor | None,
+        act: str,
+        slope: float,
+        residual: int | None,
+    ) -> int:
+        """``depthwise3x3_act`` without its pointwise convolution."""
+        value = self.program.depthwise(
+            source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual)
+        )
+        self._channels[value] = weight.shape[0]
+        return value
+
+    def esa(self, q: int, *weights: Tensor | None) -> int:
+        """``esa``; ``weights`` as in its schema."""
+        value = self.program.esa(q, pairs(weights))
+        self._channels[value] = self._channels[q]
+        return value
+
+    def output(self, result: int | Shuffled) -> None:
+        """Makes ``result`` the next output picture."""
+        if not isinstance(result, Shuffled):
+            result = Shuffled(result, 1, None)
+        self.program.output(result.value, result.factor, _optional(result.skip))
+        self._outputs.append((self._channels[result.value] // result.factor**2, result.factor))
+
+    def run(
+        self,
+        inputs: Sequence[Tensor],
+        dtypes: Sequence[torch.dtype] | None = None,
+        out: Sequence[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Computes the program.
+
+        Args:
+            inputs: one ``[N, C, H, W]`` tensor per :meth:`input`, of any dtype and strides.
+            dtypes: of the results, that of the first input if None.
+            out: where to write; fresh tensors in the memory format of the first input if None.
+
+        Raises:
+            ValueError: the inputs do not have one size, or not the channels they were made for.
+        """
+        raise NotImplementedError
+
+    def _size(self, inputs: Sequence[Tensor]) -> tuple[int, int, int]:
+        """``N, H, W`` of all inputs."""
+        n, _, height, width = inputs[0].shape
+        expected = [(n, channels, height, width) for channels in self._inputs]
+        if [tuple(x.shape) for x in inputs] != expected:
+            found = ", ".join(str(list(x.shape)) for x in inputs)
+            raise ValueError(f"a program of inputs {expected} was given {found}")
+        return n, height, width
+
+    def _shapes(self, n: int, height: int, width: int) -> list[tuple[int, ...]]:
+        """Of the results for inputs of this size."""
+        return [(n, c, factor * height, factor * width) for c, factor in self._outputs]
+
+
+def pairs(weights: Sequence[Tensor | None]) -> list[tuple]:
+    """``w1, b1, w2, b2, ...`` as the programs take them."""
+    arrays = [numpy_of(w) for w in weights]
+    return list(zip(arrays[::2], arrays[1::2], strict=True))
+
+
+def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
+    return b.conv(inputs, weight, bias, act, slope, residual)
+
+
+def depthwise3x3_act(
+    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias
+) -> int:
+    if pointwise is not None:
+        x = b.conv([x], pointwise, pointwise_bias)
+    return b.depthwise(x, weight, bias, act, slope, residual)
+
+
+def esa(b: Builder, x, *weights) -> int:
+    return b.esa(x, *weights)
+
+
+def conv3x3_pixel_shuffle(b: Builder, x, weight, bias, upscale_factor, skip) -> Shuffled:
+    return Shuffled(b.conv([x], weight, bias), upscale_factor, skip)
+
+
+def map_activations(op: str, args: tuple, f: Callable) -> tuple:
+    """The schema arguments of ``op`` with ``f`` of each activation in its place; None stays."""
+
+    def optional(x: Any) -> Any:
+        return None if x is None else f(x)
+
+    if op == "conv_act":
+        return (tuple(map(f, args[0])), *args[1:5], optional(args[5]))
+    if op == "depthwise3x3_act":
+        return (f(args[0]), *args[1:5], optional(args[5]), *args[6:])
+    if op == "conv3x3_pixel_shuffle":
+        return (f(args[0]), *args[1:4], optional(args[4]))
+    return (f(args[0]), *args[1:])
+
+
+def activations(op: str, args: tuple) -> list:
+    """What an op reads besides its weights."""
+    found: list = []
+    map_activations(op, args, found.append)
+    return found

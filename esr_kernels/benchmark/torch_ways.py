@@ -1,0 +1,88 @@
+"""The contestants that need nothing but torch: ours, once for each backend, eager twice, and
+``torch.compile``."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from .. import backends
+from .contest import OURS, Factory, Implementation, LeftOut
+from .problem import Problem
+
+
+def ours(problem: Problem, threads: int) -> Implementation:
+    """The op, or the accelerated network."""
+    module, inputs = problem.ours(), problem.inputs
+    return Implementation(lambda: module(*inputs))
+
+
+def eager(problem: Problem, threads: int) -> Implementation:
+    """Plain torch as it is usually run: folded weights, contiguous (NCHW) tensors."""
+    module, inputs = problem.module, problem.inputs
+    return Implementation(lambda: module(*inputs))
+
+
+def channels_last(problem: Problem, threads: int) -> Implementation:
+    """Plain torch, folded, with pictures and weights in channels_last."""
+    module = copy.deepcopy(problem.module).to(memory_format=torch.channels_last)
+    inputs = [x.contiguous(memory_format=torch.channels_last) for x in problem.inputs]
+    return Implementation(lambda: module(*inputs))
+
+
+def compiled(problem: Problem, threads: int) -> Implementation:
+    """``torch.compile`` for this very size, with weights frozen and packed.
+
+    ``options={"freezing": True}`` freezes nothing in some releases, so the setting itself is made,
+    and the generated code has to hold frozen weights. What was compiled before is forgotten, on
+    disk too: the code is made for a number of threads, which no guard of torch's checks.
+    """
+    from torch._inductor import config
+    from torch._inductor.utils import fresh_cache, run_and_get_code
+
+    torch._dynamo.reset()
+    inputs = problem.inputs
+    module = torch.compile(copy.deepcopy(problem.module), dynamic=False)
+    with fresh_cache(), config.patch(freezing=True), torch.no_grad():
+        _, sources = run_and_get_code(module, *inputs)
+    if not any("_frozen_param" in source for source in sources):
+        raise LeftOut("torch.compile froze no weights")
+    return Implementation(lambda: module(*inputs))
+
+
+TORCH_WAYS: dict[str, Factory] = {
+    OURS: ours,
+    "eager": eager,
+    "channels_last": channels_last,
+    "torch.compile": compiled,
+}
+
+
+def per_backend() -> dict[str, Factory]:
+    """Ours again, once for each backend that could compute here and is not what ours chose.
+
+    A GPU's takes the picture from the processor's memory and brings its result back there.
+    """
+    cpu = torch.device("cpu")
+    others = dict.fromkeys(backends.usable(cpu)[1:], cpu)
+    if torch.cuda.is_available():
+        gpu = torch.device("cuda")
+        others = dict.fromkeys(backends.usable(gpu)[:-1], gpu) | others
+    return {f"{OURS} ({name})": through(name, device) for name, device in others.items()}
+
+
+def through(backend: str, device: torch.device) -> Factory:
+    """Ours as that backend computes it."""
+
+    def make(problem: Problem, threads: int) -> Implementation:
+        with backends.only(backend):
+            module = problem.ours().to(device)
+
+        def call() -> torch.Tensor:
+            with backends.only(backend):
+                return module(*(x.to(device) for x in problem.inputs)).cpu()
+
+        return Implementation(call)
+
+    return make

@@ -1,0 +1,1 @@
+"""The ``esr-kernels`` command: ``main``, and one file per sub-command."""

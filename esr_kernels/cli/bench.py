@@ -1,0 +1,58 @@
+"""``esr-kernels bench``: one network beside plain torch, compilers and other runtimes, on a CPU."""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add(commands) -> None:
+    """Add the sub-command to ``commands``."""
+    command = commands.add_parser(
+        "bench", help="one network beside plain torch, torch.compile and what else is installed"
+    )
+    option = command.add_argument
+    option("--model", default="span", help="as for evaluate; span")
+    several = {"nargs": "+", "action": "extend", "default": []}
+    option("--size", **several, type=_size, metavar="HxW", help="256x256")
+    option("--threads", **several, type=int, help="numbers to try; torch's own")
+    option("--seconds", type=float, default=10.0, help="for each size and number of threads; 10")
+    option("--save", type=Path, metavar="FILE", help="as JSON, for bench/report.py --keep FILE")
+    option("--plot", type=_picture, metavar="FILE", help="bars of all times, as .png or .svg")
+    command.set_defaults(run=_run)
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    if height.isdecimal() and width.isdecimal() and int(height) and int(width):
+        return int(height), int(width)
+    raise argparse.ArgumentTypeError(f"{text!r} is no height and width, as 256x256")
+
+
+def _picture(text: str) -> Path:
+    from ..output.figures import KINDS
+
+    path = Path(text)
+    if path.suffix.lower().removeprefix(".") in KINDS:
+        return path
+    raise argparse.ArgumentTypeError(f"{text!r} is no picture that can be drawn: .png or .svg")
+
+
+def _run(arguments) -> int:
+    from ..benchmark.compare import compare
+    from ..benchmark.plot import draw
+    from ..benchmark.tables import terminal_tables
+    from ..output.files import write_whole
+
+    result = compare(
+        arguments.model,
+        arguments.size or [(256, 256)],
+        threads=arguments.threads,
+        time_s=arguments.seconds,
+        progress=True,
+    )
+    print(terminal_tables(result))
+    if arguments.save:
+        write_whole(arguments.save, (json.dumps(result, indent=1) + "\n").encode())
+    if arguments.plot:
+        write_whole(arguments.plot, draw(result, arguments.plot.suffix.lower().removeprefix(".")))
+    return 0

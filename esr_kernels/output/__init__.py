@@ -1,0 +1,1 @@
+"""Everything written for a person: whole files, tables, figures, progress bars."""

@@ -1,0 +1,1 @@
+"""Picture files: read, cut into tiles, upscaled, stitched together, written."""

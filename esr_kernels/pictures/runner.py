@@ -1,0 +1,165 @@
+"""The network as ``upscale`` runs it: from a name, a file or the caller, NaN found and mended."""
+
+import copy
+import os
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .. import functional, fusion, models
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+class Runner:
+    """Maps ``[1, 3, h, w]`` in ``[0, 1]`` to ``[1, 3, scale*h, scale*w]`` and checks the result.
+
+    ``halo_px``: the network's reach in input pixels, None when it sees the whole picture.
+    ``picture``: the name that warnings and errors give. A result that is not finite is computed
+    again by ``precise()``, in float32, with one warning a picture; without ``precise``, or if that
+    is not finite either, it is a ``ValueError``.
+    """
+
+    def __init__(self, model: nn.Module, precise: Callable[[], nn.Module] | None):
+        self.name = getattr(model, "name", None) or type(model).__name__
+        self.scale = _scale(model)
+        self.halo_px = fusion.halo(model)
+        self.picture = "the picture"
+        self._model, self._precise = model, precise
+        self._precise_model: nn.Module | None = None
+        self._warned_for = ""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = _forward(self._model, x)
+        if _finite(y):
+            return y
+        if self._precise is not None:
+            self._warn()
+            if self._precise_model is None:
+                self._precise_model = self._precise()
+            y = _forward(self._precise_model, x)
+            if _finite(y):
+                return y
+        raise ValueError(
+            f"{self.picture}: {self.name} gave values that are not finite, in float32 too: "
+            "its weights are broken or not meant for pictures in [0, 1]"
+        )
+
+    def _warn(self) -> None:
+        if self._warned_for != self.picture:
+            self._warned_for = self.picture
+            warnings.warn(
+                f"{self.picture}: {self.name} left the range of its reduced precision; "
+                "those tiles were computed again in float32",
+                stacklevel=4,
+            )
+
+
+def make_runner(model, *, weights=None, device=None, dtype=None) -> Runner:
+    """A ``Runner`` for a network's name, a checkpoint's path, or a module with a ``scale``.
+
+    A module is used as it is, where it is and in its own dtype, and is not changed: ``weights``,
+    ``device`` and ``dtype`` are for networks that are loaded here. ``device`` None is a GPU where
+    torch can use one, else the CPU; ``dtype`` is what the network computes in, float32 if None.
+
+    Raises ``ValueError`` or ``TypeError`` naming the way out, ``FileNotFoundError`` for weights.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        return _runner_of(model, weights, device, dtype)
+    device, dtype = resolve_device(device), resolve_dtype(dtype)
+
+    def load() -> nn.Module:
+        return functional.load(model, weights=weights, device=device)
+
+    if dtype == torch.float32:
+        return Runner(load(), precise=None)
+    reduced = models.load(model, weights=weights, device=device)
+    return Runner(fusion.accelerate(reduced, compute_dtype=dtype), precise=load)
+
+
+def resolve_device(device) -> torch.device:
+    """``torch.device`` of a name; None and "auto" choose. ``ValueError`` if it cannot be used."""
+    usable = torch.cuda.is_available()
+    if device is None or device == "auto":
+        return torch.device("cuda" if usable else "cpu")
+    try:
+        device = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"no device is called {device!r}: use cpu, cuda or auto") from None
+    if device.type == "cuda" and not usable:
+        raise ValueError("torch finds no GPU that it can use: use the device cpu or auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"there is no {device}: torch finds {torch.cuda.device_count()} GPU(s)")
+    return device
+
+
+def resolve_dtype(dtype) -> torch.dtype:
+    """``torch.dtype`` of a name or dtype; None is float32. ``ValueError`` for any other."""
+    if dtype is None:
+        return torch.float32
+    resolved = _DTYPES.get(dtype, dtype)
+    if resolved not in _DTYPES.values():
+        raise ValueError(f"cannot compute in {dtype!r}: use one of {', '.join(_DTYPES)}")
+    return resolved
+
+
+def _runner_of(model, weights, device, dtype) -> Runner:
+    if isinstance(model, type) or not callable(model):
+        raise TypeError(
+            f"model= got {type(model).__name__}: give a name, the path of a checkpoint, "
+            "or a torch module with a scale"
+        )
+    if not (weights is None and device is None and dtype is None):
+        raise ValueError(
+            "weights, device and dtype are for networks that are loaded by name or path: "
+            "give the module its weights, device and dtype before passing it"
+        )
+    precise = None
+    if _like(model).dtype in (torch.float16, torch.bfloat16):
+
+        def precise() -> nn.Module:
+            return copy.deepcopy(_module_of(model)).float()
+
+    return Runner(model, precise)
+
+
+def _module_of(model) -> nn.Module:
+    """The module itself, or the one in a descriptor (spandrel's keeps it in ``.model``)."""
+    return model if isinstance(model, nn.Module) else getattr(model, "model", model)
+
+
+def _forward(model, x: Tensor) -> Tensor:
+    like = _like(model)
+    # inference_mode is safe here, unlike in ``api``: the result never leaves this package.
+    with torch.inference_mode():
+        return model(x.to(like.device, like.dtype))
+
+
+def _like(model) -> Tensor:
+    """A tensor with the device and dtype of the module's parameters; float32 on the CPU if none."""
+    parameters = getattr(_module_of(model), "parameters", list)
+    return next(iter(parameters()), torch.empty(0))
+
+
+def _scale(model) -> int:
+    scale = getattr(model, "scale", None)
+    if not isinstance(scale, int) or scale < 1:
+        raise ValueError(
+            f"{type(model).__name__} does not say how much it enlarges: "
+            "set model.scale to a whole number"
+        )
+    channels = getattr(model, "in_channels", 3), getattr(model, "out_channels", 3)
+    if channels != (3, 3):
+        raise ValueError(
+            f"{type(model).__name__} maps {channels[0]} channels to {channels[1]}: "
+            "pictures need a network from RGB to RGB"
+        )
+    return scale
+
+
+def _finite(y: Tensor) -> bool:
+    # The sum is one pass without a mask as large as the picture; it may overflow where no value
+    # does, so only the full check says no.
+    return bool(torch.isfinite(y.sum(dtype=torch.float32))) or bool(torch.isfinite(y).all())

@@ -1,0 +1,121 @@
+"""Cut a picture into tiles. Integers only: no tensors, no files, no network.
+
+A network sees a tile's *window*; of the result only the tile's *core* counts, and the cores cover
+the picture exactly once. With a known halo (how far, in input pixels, an output pixel looks) the
+window is the core plus the halo, so the tiles equal the whole picture. A network that looks at
+everything it is given has no such halo: its tiles can only be made to agree with their neighbours,
+by fading one into the other across each seam.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+# Tile borders and halos are multiples of this, so that blocked convolutions (Winograd's 4 x 4
+# outputs) cut a tile where they would cut the whole picture, and give the same bits.
+ALIGN_PX = 8
+# Without a halo: a seam is faded over 2 * BLEND_PX, and CONTEXT_PX more are computed and dropped,
+# where the zero padding at a window's edge shows most.
+BLEND_PX = 16
+CONTEXT_PX = 16
+MIN_TILE_PX = 32
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A tile along one axis, in input pixels: ``window`` contains ``kept`` contains ``core``.
+
+    All are half-open ``(start, stop)``. ``kept`` is what is used of the result; it is wider than
+    the core only where tiles are faded into each other.
+    """
+
+    core: tuple[int, int]
+    kept: tuple[int, int]
+    window: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Tile:
+    rows: Interval
+    columns: Interval
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """``rows`` x ``columns`` tiles; ``exact``: put together they equal the whole picture."""
+
+    height: int
+    width: int
+    rows: tuple[Interval, ...]
+    columns: tuple[Interval, ...]
+    exact: bool
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __iter__(self) -> Iterator[Tile]:
+        """Row by row, left to right."""
+        return (Tile(rows, columns) for rows in self.rows for columns in self.columns)
+
+
+def plan(height: int, width: int, tile_px: int, halo_px: int | None) -> TileGrid:
+    """Cut ``height`` x ``width`` input pixels into cores of at most ``tile_px`` on a side.
+
+    ``tile_px`` 0 leaves the picture whole. ``halo_px``: the network's reach in input pixels, or
+    None when it sees everything. Cores are of nearly equal size rather than full ones and a rest.
+
+    Raises ``ValueError`` for an empty picture, a negative halo, or a tile that is too small.
+    """
+    if height < 1 or width < 1:
+        raise ValueError(f"a picture of {width} x {height} pixels is empty")
+    if tile_px != 0 and tile_px < MIN_TILE_PX:
+        raise ValueError(
+            f"tiles of {tile_px} pixels are too small: at least {MIN_TILE_PX}, or 0 for none"
+        )
+    if halo_px is not None and halo_px < 0:
+        raise ValueError(f"a halo cannot be negative, got {halo_px}")
+    rows, columns = (_cut(size, tile_px, halo_px) for size in (height, width))
+    exact = halo_px is not None or len(rows) == len(columns) == 1
+    return TileGrid(height, width, rows, columns, exact)
+
+
+def ramp(spans: tuple[Interval, ...], index: int, scale: int) -> list[float]:
+    """Weights of tile ``index`` along one axis, one per output pixel of its kept part.
+
+    1 inside, falling linearly to 0 across a seam, sampled at the pixels' centres; at each output
+    pixel the weights of all tiles sum to 1.
+    """
+    (start, stop), core = spans[index].kept, spans[index].core
+    before, after = core[0] - start, stop - core[1]
+    weights = []
+    for pixel in range(start * scale, stop * scale):
+        centre = (pixel + 0.5) / scale
+        rising = (centre - start) / (2 * before) if before else 1.0
+        falling = (stop - centre) / (2 * after) if after else 1.0
+        weights.append(min(1.0, rising, falling))
+    return weights
+
+
+def _cut(size: int, tile_px: int, halo_px: int | None) -> tuple[Interval, ...]:
+    edges = _edges(size, tile_px)
+    if halo_px is None:
+        shortest = min(b - a for a, b in pairwise(edges))
+        # Two ramps must not meet inside one core.
+        blend, context = min(BLEND_PX, shortest // 2), CONTEXT_PX
+    else:
+        blend, context = 0, -(-halo_px // ALIGN_PX) * ALIGN_PX
+
+    def widen(core: tuple[int, int], by: int) -> tuple[int, int]:
+        return max(0, core[0] - by), min(size, core[1] + by)
+
+    cores = pairwise(edges)
+    return tuple(Interval(core, widen(core, blend), widen(core, blend + context)) for core in cores)
+
+
+def _edges(size: int, tile_px: int) -> list[int]:
+    if tile_px == 0 or size <= tile_px:
+        return [0, size]
+    # Aligned lengths as equal as can be, each at most tile_px.
+    blocks, most = -(-size // ALIGN_PX), tile_px // ALIGN_PX
+    count = -(-blocks // most)
+    return [min(size, blocks * i // count * ALIGN_PX) for i in range(count)] + [size]
