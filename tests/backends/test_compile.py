@@ -191,13 +191,13 @@ def test_layouts(forward, tolerance):
 @pytest.mark.parametrize(
     "make", [lambda: SPAN(14, scale=2), lambda: RLFN(14, mid=16, blocks=2, esa_hidden=8)]
 )
-def test_networks_are_one_region(make):
+def test_networks_are_one_subgraph(make):
     torch.manual_seed(0)
     model = esr_kernels.accelerate(make().eval())
     text = str(esr_kernels.explain(model))
     assert " cpu " in text and "reference" not in text
-    regions = [p for p, _ in model.__dict__["forward"].plan.run.named_modules() if "region" in p]
-    assert len([p for p in regions if "." not in p]) == 1
+    names = [p for p, _ in model.__dict__["forward"].plan.run.named_modules() if "subgraph" in p]
+    assert len([p for p in names if "." not in p]) == 1
 
 
 # What a test picture of one size cannot tell: these must be right at other sizes too.
