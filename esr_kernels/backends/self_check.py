@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
+from ..op import Op
+
 
 @cache
 def first_disagreement(
-    ops: tuple[str, ...],
-    implementation: Callable[[str], Callable],
+    ops: tuple[Op, ...],
+    implementation: Callable[[Op], Callable],
     device: torch.device,
     dtype: torch.dtype,
     rounding: torch.dtype,
@@ -26,18 +28,13 @@ def first_disagreement(
 
     ``implementation``: gives a backend's function for an op. Else as for :func:`disagreement`.
     """
-    from . import references
-
-    found = (
-        disagreement(op, implementation(op), references[op], device, dtype, rounding) for op in ops
-    )
+    found = (disagreement(op, implementation(op), device, dtype, rounding) for op in ops)
     return next((reason for reason in found if reason), None)
 
 
 def disagreement(
-    op: str,
+    op: Op,
     run: Callable,
-    reference: Callable,
     device: torch.device,
     dtype: torch.dtype,
     rounding: torch.dtype | None = None,
@@ -51,27 +48,27 @@ def disagreement(
         rounding: the dtype of plain torch that has the digits of ``run``; ``dtype`` if None.
     """
     checks = (
-        _disagreement(op, args, run, reference, device, dtype, rounding or dtype)
-        for args in _operands(op)
+        _disagreement(op, args, run, device, dtype, rounding or dtype)
+        for args in op.example_arguments()
     )
     return next((reason for reason in checks if reason), None)
 
 
-def _disagreement(op, args, run, reference, device, dtype, rounding) -> str | None:
+def _disagreement(op, args, run, device, dtype, rounding) -> str | None:
     rounded = _tensors(lambda t: t.to(dtype), args)
-    exact = tree_leaves(reference(*_tensors(Tensor.double, rounded)))
+    exact = tree_leaves(op.in_torch(*_tensors(Tensor.double, rounded)))
     here = _tensors(lambda t: t.to(device), rounded)
     try:
         ours = tree_leaves(run(*here))
     except Exception as error:  # a compiler's or a driver's, of any kind
-        return f"{op} fails on {device}: {type(error).__name__}: {error}".splitlines()[0]
-    plain = tree_leaves(reference(*_tensors(lambda t: t.to(rounding), here)))
+        return f"{op.name} fails on {device}: {type(error).__name__}: {error}".splitlines()[0]
+    plain = tree_leaves(op.in_torch(*_tensors(lambda t: t.to(rounding), here)))
     for y, theirs, truth in zip(ours, plain, exact, strict=True):
         slack = max(3e-6, torch.finfo(rounding).eps) * truth.abs().max().item()
         allowed = 2 * _error(theirs, truth) + slack
         if y.shape != truth.shape or not _error(y, truth) <= allowed:
             wrong = f"error {_error(y, truth):.2g}" if y.shape == truth.shape else "another shape"
-            return f"{op} gives wrong results on {device} ({wrong}): please report this"
+            return f"{op.name} gives wrong results on {device} ({wrong}): please report this"
     return None
 
 
@@ -81,41 +78,3 @@ def _tensors(change: Callable, args: tuple) -> tuple:
 
 def _error(y: Tensor, truth: Tensor) -> float:
     return (y.detach().double().cpu() - truth).abs().max().item()
-
-
-def _operands(op: str) -> list[tuple]:
-    """Small float64 arguments on the CPU, the same at every call: odd sizes, two pictures.
-
-    Those of ``conv_act`` are a concatenation, a picture that becomes many channels, and a 1x1
-    convolution: kernels differ in what they read, and in how many channels they make at a time.
-    """
-    draw = torch.Generator("cpu").manual_seed(0)
-
-    def tensor(*shape: int) -> Tensor:
-        # On the CPU, whatever torch's default device is.
-        return torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu") - 0.5
-
-    x = tensor(2, 20, 19, 37)
-    if op == "conv_act":
-        picture, u = tensor(2, 3, 19, 37), tensor(2, 20, 19, 37)
-        return [
-            ([x, picture], tensor(26, 23, 3, 3), tensor(26), "silu", 0.0, None),
-            ([picture], tensor(112, 3, 3, 3), tensor(112), "lrelu", 0.1, None),
-            ([x, picture], tensor(20, 23, 1, 1), tensor(20), "none", 0.0, u),
-        ]
-    if op == "depthwise3x3_act":
-        pointwise = tensor(26, 20, 1, 1), tensor(26)
-        u = tensor(2, 26, 19, 37)
-        return [(x, tensor(26, 1, 3, 3), tensor(26), "silu", 0.0, u, *pointwise)]
-    if op == "spab":
-        return [(x, *(part for _ in range(3) for part in (tensor(20, 20, 3, 3), tensor(20))))]
-    if op == "conv3x3_pixel_shuffle":
-        return [(x, tensor(48, 20, 3, 3), tensor(48), 4, tensor(2, 3, 19, 37))]
-    if op == "esa":
-        sizes = (8, 20, 1), (8, 8, 1), (8, 8, 3), (8, 8, 3), (20, 8, 1)
-        return [(x, *(part for o, i, k in sizes for part in (tensor(o, i, k, k), tensor(o))))]
-    if op == "selective_scan":
-        tokens, states = (2, 19, 37), (2, 19, 5)
-        delta, A = tensor(*tokens) + 0.5, -1 - 4 * (tensor(37, 5) + 0.5)
-        return [(tensor(*tokens), delta, A, tensor(*states), tensor(*states), tensor(37))]
-    raise ValueError(f"no operands to check {op!r} with")

@@ -11,20 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from .. import ops  # noqa: F401  (registers torch.ops.esr_kernels)
-
-CONV = torch.ops.esr_kernels.conv_act.default
-DEPTHWISE = torch.ops.esr_kernels.depthwise3x3_act.default
-SPAB = torch.ops.esr_kernels.spab.default
-ESA = torch.ops.esr_kernels.esa.default
-CONV3X3_PIXEL_SHUFFLE = torch.ops.esr_kernels.conv3x3_pixel_shuffle.default
-SELECTIVE_SCAN = torch.ops.esr_kernels.selective_scan.default
-OPS = (CONV, DEPTHWISE, SPAB, ESA, CONV3X3_PIXEL_SHUFFLE, SELECTIVE_SCAN)
+from ..op import Op
+from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 
 
 def value(node: Any) -> Tensor | None:
@@ -44,6 +36,15 @@ def constant(graph: Graph, tensor: Tensor | None, name: str) -> Node | None:
 def shape(node: Any) -> tuple[int, ...] | None:
     """The node's shape for the test picture, None if it is no tensor."""
     return node.meta.get("shape") if isinstance(node, Node) else None
+
+
+def shapes(node: Node) -> tuple:
+    """Arguments of an op's node with shapes for the test picture in the place of tensors."""
+
+    def shape_of(n: Node) -> tuple[int, ...] | None:
+        return shape(n) if value(n) is None else tuple(n.meta["value"].shape)
+
+    return map_arg(node.args, shape_of)
 
 
 def paths(*nodes: Node) -> tuple[str, ...]:
@@ -66,7 +67,7 @@ def calls(node: Any, *targets: Callable) -> bool:
 class Conv:
     """A ``conv_act`` node taken apart: its schema arguments."""
 
-    target: ClassVar[Callable] = CONV
+    target: ClassVar[Op] = CONV_ACT
 
     inputs: tuple[Node, ...]
     weight: Node
@@ -93,7 +94,7 @@ class Conv:
 class Depthwise(Conv):
     """A ``depthwise3x3_act`` node taken apart; ``inputs`` holds the one that it reads."""
 
-    target: ClassVar[Callable] = DEPTHWISE
+    target: ClassVar[Op] = DEPTHWISE3X3_ACT
 
     pointwise: Node | None = None
     pointwise_bias: Node | None = None
@@ -107,7 +108,7 @@ class Depthwise(Conv):
 
 def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
     """The node as a ``Conv`` if it is one (of that kernel size)."""
-    if not calls(node, CONV):
+    if not calls(node, CONV_ACT):
         return None
     inputs, *rest = node.args
     conv = Conv(tuple(inputs), *rest)
@@ -116,7 +117,7 @@ def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
 
 def depthwise_of(node: Any) -> Depthwise | None:
     """The node as a ``Depthwise`` if it is one."""
-    if not calls(node, DEPTHWISE):
+    if not calls(node, DEPTHWISE3X3_ACT):
         return None
     x, *rest = node.args
     return Depthwise((x,), *rest)

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from .graph import CONV, CONV3X3_PIXEL_SHUFFLE, DEPTHWISE, SPAB, calls, shape, value
+from ..op import called_op
+from .graph import shape, shapes, value
 
 # Every value of the result depends on the values at its own place only.
 _POINTWISE = frozenset(
@@ -57,22 +58,16 @@ def _growth(node: Node) -> tuple[int, int] | None:
     """Pixels that the node looks to each side, and by what factor it refines the grid."""
     if node.op != "call_function":
         return None
-    if node.target is CONV:
-        return value(node.args[1]).shape[-1] // 2, 1
-    if node.target is DEPTHWISE:
-        return 1, 1
-    if node.target is SPAB:
-        return 3, 1
-    if node.target is CONV3X3_PIXEL_SHUFFLE:
-        return 1, node.args[3]
+    if (op := called_op(node)) is not None:
+        return op.reach(*shapes(node))
     if node.target is torch.pixel_shuffle:
         return 0, node.args[1]
     if node.target is torch.conv2d:
         return _conv_taps(node)
     if node.target is F.interpolate:
         return _nearest(node)
-    if node.target is operator.getitem and not calls(node.args[0], SPAB):
-        return None  # a slice of a tensor may shift it
+    if node.target is operator.getitem and called_op(node.args[0]) is None:
+        return None  # a slice of a tensor may shift it; an op's results are whole
     return (0, 1) if node.target in _POINTWISE else None
 
 

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 from . import canonical as words
-from .graph import CONV, DEPTHWISE, Conv, Depthwise, calls, constant, sweep, value
+from .graph import Conv, Depthwise, calls, constant, sweep, value
 from .trace import Traced, Untraceable
 
 # Functions whose result never shares memory with an argument.
 _FRESH = frozenset(
-    {CONV, DEPTHWISE, torch.conv2d, torch.sigmoid, torch.tanh, torch.cat}
+    {CONV_ACT, DEPTHWISE3X3_ACT, torch.conv2d, torch.sigmoid, torch.tanh, torch.cat}
     | {F.relu, F.leaky_relu, F.silu, F.gelu}
     | {operator.add, operator.sub, operator.mul, operator.truediv, torch.pixel_shuffle}
     | {torch.max_pool2d, F.interpolate, F.prelu}
@@ -72,7 +73,7 @@ class _Normaliser:
                 weight = constant(self.graph, folded.weight, f"{node.target}.weight")
                 bias = constant(self.graph, folded.bias, f"{node.target}.bias")
             conv = Conv((node.args[0],), weight, bias, folded.act, folded.slope)
-            self.put(node, words.Call(CONV, conv.args))
+            self.put(node, words.Call(CONV_ACT, conv.args))
         elif type(module) in words.MODULES:
             self.translate(node, words.MODULES[type(module)](module), node.args)
         elif getattr(module, "inplace", False):
@@ -140,9 +141,9 @@ class _Normaliser:
             k = kernel.shape[-1]
             kept = padding in ((k // 2, k // 2), "same")
             if kept and groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
-                return words.Call(CONV, Conv((x,), weight, bias).args)
+                return words.Call(CONV_ACT, Conv((x,), weight, bias).args)
             if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
-                return words.Call(DEPTHWISE, Depthwise((x,), weight, bias).args)
+                return words.Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
         return words.Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def overwrite(self, old: Node, new: Node) -> None:

@@ -14,10 +14,12 @@ from torch.fx.node import map_aggregate
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import backends
+from ..op import called_op
+from ..ops import CONV_ACT
 from .copying import hooks_of, private_copy, tensors_of
 from .cuda_graphs import Replayed
 from .fingerprint import Fingerprint
-from .graph import OPS, calls, execute, to_module
+from .graph import execute, to_module
 from .halo import radius
 from .normalise import normalise
 from .passes import PASSES
@@ -79,7 +81,7 @@ def make_plan(
             dtype, device = _kind(module)
         except ValueError as error:
             return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
-        backends.choose("conv_act", device, dtype)  # refuses an unknown backend by name
+        backends.choose(CONV_ACT, device, dtype)  # refuses an unknown backend by name
         try:
             fused = _fuse(module, dtype, device)
         except Untraceable as error:
@@ -175,7 +177,7 @@ def _bound(
     )
     kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
     named: dict[str, str] = {}
-    if any(calls(node, *OPS) for node in fused.graph.nodes):
+    if any(called_op(node) for node in fused.graph.nodes):
         modules = {path: _AsItIs(module.get_submodule(path), dtype) for path in kept}
         graph = to_module(fused.graph, modules)
         plan.run, named = backends.bind(graph, device, compute_dtype, dtype)

@@ -10,19 +10,8 @@ import torch
 from torch.fx import Graph, Node
 
 from ..backends import REFERENCE
-from .graph import (
-    CONV3X3_PIXEL_SHUFFLE,
-    ESA,
-    OPS,
-    SELECTIVE_SCAN,
-    SPAB,
-    Conv,
-    Depthwise,
-    filter_of,
-    paths,
-    shape,
-    value,
-)
+from ..op import called_op
+from .graph import paths, shapes
 
 
 @dataclass(frozen=True)
@@ -62,10 +51,10 @@ def describe(graph: Graph, backends: Mapping[str, str]) -> list[Line]:
     """The lines of a fused graph; ``backends``: node name -> backend, of a bound one."""
     lines: list[Line] = []
     for node in graph.nodes:
-        if node.op == "call_function" and node.target in OPS:
+        if (op := called_op(node)) is not None:
             path = _common(paths(node))
             backend = backends.get(node.name, "")
-            lines.append(Line(path, _name(node), _detail(node), backend))
+            lines.append(Line(path, op.name, op.detail(*shapes(node)), backend))
         elif backends.get(node.name, REFERENCE) != REFERENCE and _computes(node):
             lines.append(Line(node.meta.get("path", ""), _name(node), "", backends[node.name]))
         elif _computes(node):
@@ -81,46 +70,9 @@ def _common(names: tuple[str, ...]) -> str:
 
 
 def _name(node: Node) -> str:
-    if node.target in OPS:
-        return node.target.name().removeprefix("esr_kernels::")
     if node.op == "call_module":
         return "module"
     return node.target if isinstance(node.target, str) else node.target.__name__
-
-
-def _detail(node: Node) -> str:
-    conv = filter_of(node)
-    if conv is not None:
-        return _kernel(conv) + _epilogue(conv)
-    if node.target is SPAB:
-        return f"three 3x3, {_channels(node.args[1])}, silu, attention"
-    if node.target is ESA:
-        return f"{value(node.args[9]).shape[0]} channels, conv1 to the product"
-    if node.target is SELECTIVE_SCAN:
-        channels, states = shape(node.args[2])
-        return f"{channels} channels, {states} states each"
-    skip = " + enlarged picture" if node.args[4] is not None else ""
-    assert node.target is CONV3X3_PIXEL_SHUFFLE
-    return f"3x3, {_channels(node.args[1])}, x{node.args[3]}{skip}"
-
-
-def _kernel(conv: Conv) -> str:
-    if isinstance(conv, Depthwise):
-        before = "" if conv.pointwise is None else f"1x1, {_channels(conv.pointwise)}, "
-        return f"{before}depthwise 3x3, {value(conv.weight).shape[0]} channels"
-    joined = f", {len(conv.inputs)} inputs" if len(conv.inputs) > 1 else ""
-    return f"{conv.kernel}x{conv.kernel}, {_channels(conv.weight)}{joined}"
-
-
-def _epilogue(conv: Conv) -> str:
-    act = {"none": "", "lrelu": f", lrelu({conv.slope:g})", "spab": ", SPAB's attention"}
-    added = ", + residual" if conv.residual is not None and conv.act != "spab" else ""
-    return act.get(conv.act, f", {conv.act}") + added
-
-
-def _channels(weight: Node) -> str:
-    out, into = value(weight).shape[:2]
-    return f"{into} -> {out}"
 
 
 def _computes(node: Node) -> bool:

@@ -1,18 +1,21 @@
 """The hot paths of super-resolution networks as torch ops.
 
-Each is a function here and an op in ``torch.ops.esr_kernels``: it runs on the best backend for its
-tensors, works under ``torch.compile``, and is differentiable. A file per op holds its schema and,
-as ``reference``, its meaning in plain torch.
+Each is a function here, an op in ``torch.ops.esr_kernels``, and a declaration in ``OPS``: it runs
+on the best backend for its tensors, works under ``torch.compile``, and is differentiable. A file
+per op holds its schema and, as ``reference``, its meaning in plain torch.
 """
 
-from .conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
-from .conv_act import conv_act
-from .depthwise3x3_act import depthwise3x3_act
-from .esa import esa
-from .selective_scan import selective_scan
-from .spab import spab
+from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
+from .conv_act import CONV_ACT, conv_act
+from .depthwise3x3_act import DEPTHWISE3X3_ACT, depthwise3x3_act
+from .esa import ESA, esa
+from .selective_scan import SELECTIVE_SCAN, selective_scan
+from .spab import SPAB, spab
+
+OPS = (CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN)
 
 __all__ = [
+    "OPS",
     "conv3x3_pixel_shuffle",
     "conv_act",
     "depthwise3x3_act",

@@ -1,23 +1,21 @@
-"""One declaration per op: from its schema, checks, plain-torch formula and FLOP count to torch.
+"""From the declaration of an op to torch: implementation, shapes, gradient, autocast, FLOPs.
 
-:func:`define` gives an op all that torch asks for, always from the op's own ``reference``: the
-implementation (the backend that :func:`esr_kernels.backends.choose` names, else ``reference``), the
-shape rule for ``torch.compile`` and ``torch.export``, the gradient, autocast, and the FLOP count.
-
-Written with ``torch.library.Library`` and not ``custom_op``, whose every call costs 3-5 us more.
+Everything that torch asks for is derived from the op's own ``reference``. Registered through
+``torch.library.Library`` and not ``custom_op``, whose every call costs 3-5 us more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from torch.utils.flop_counter import register_flop_formula
 
-from esr_kernels.backends import choose, references
+from esr_kernels.backends import choose
 from esr_kernels.backends.layout import memory_format
+from esr_kernels.op import Draw, Op
 
 from . import _memory
 
@@ -35,49 +33,62 @@ _TAGS = (
 def define(
     schema: str,
     *,
-    check: Callable,
+    activations: tuple[str, ...],
+    check: Callable[..., None],
     reference: Callable,
-    flops: Callable,
+    flops: Callable[..., int],
+    reach: Callable[..., tuple[int, int] | None],
+    detail: Callable[..., str],
+    examples: Callable[[Draw], Sequence[tuple]],
     shapes: Callable | None = None,
-    check_out: Callable | None = None,
-) -> torch._ops.OpOverloadPacket:
-    """Registers ``esr_kernels::<schema>`` and returns it; call its ``.default``.
+    check_out: Callable[..., None] | None = None,
+) -> Op:
+    """Register ``esr_kernels::<schema>`` with torch.
 
     Args:
-        schema: in torch's notation, all arguments positional, the input (or the list of inputs)
-            first. The results are fresh tensors in the memory format of the (first) input.
-        check: takes the schema arguments; raises ValueError or TypeError for what does not fit.
-        reference: takes the schema arguments; plain torch, differentiable.
-        flops: takes shapes in place of tensors; 2 per multiply-add, as in torch.
+        schema: in torch's notation, all arguments positional, the first activation (or the list of
+            those) first. The results are fresh tensors in the memory format of that.
+        activations, check, reference, flops, reach, detail, examples: as in :class:`Op`.
         shapes: takes the schema arguments; the shapes and dtypes of the results, as tensors. By
-            default those of ``reference``, which has to be quick then: compilers run it on fakes.
+            default those of ``reference``, which must be quick then: compilers run it on fakes.
         check_out: gives the op a second form, ``.out``, that writes its one result into the keyword
             argument ``out``. Called after ``check``, with ``out`` besides.
     """
     name = schema.partition("(")[0]
-
     in_torch, on_fakes = _formatted(reference), _formatted(shapes or reference)
 
     def run(*args):
         check(*args)
         image = _image(args)
-        chosen = choose(name, image.device, image.dtype).run
-        return (chosen or in_torch)(*args)
+        return (choose(op, image.device, image.dtype).run or in_torch)(*args)
 
     def shapes_only(*args):
         check(*args)
         return on_fakes(*args)
 
-    references[name] = in_torch
     _LIBRARY.define(schema, tags=_TAGS)
     _LIBRARY.impl(name, run, "CompositeExplicitAutograd")
     torch.library.register_fake(f"{NAMESPACE}::{name}", shapes_only, lib=_LIBRARY)
     _register_autograd(name, reference)
+    packet = getattr(getattr(torch.ops, NAMESPACE), name)
+    op = Op(
+        name=name,
+        target=packet.default,
+        arguments=tuple(argument.name for argument in packet.default._schema.arguments),
+        activations=activations,
+        check=check,
+        reference=reference,
+        in_torch=in_torch,
+        flops=flops,
+        reach=reach,
+        detail=detail,
+        examples=examples,
+        writes_out=check_out is not None,
+    )
     if check_out is not None:
-        _define_out(schema, check, check_out, reference)
-    op = getattr(getattr(torch.ops, NAMESPACE), name)
-    _register_autocast(name, op.default)
-    register_flop_formula(op)(lambda *args, out_shape=None, **kwargs: flops(*args))
+        _define_out(op, schema, check_out)
+    _register_autocast(name, op.target)
+    register_flop_formula(packet)(lambda *args, out_shape=None, **kwargs: flops(*args))
     return op
 
 
@@ -91,26 +102,25 @@ def _formatted(function: Callable) -> Callable:
     return run
 
 
-def _define_out(schema: str, check: Callable, check_out: Callable, reference: Callable) -> None:
-    name, _, arguments = schema.partition("(")
-    arguments = arguments.partition(")")[0]
+def _define_out(op: Op, schema: str, check_out: Callable[..., None]) -> None:
+    arguments = schema.partition("(")[2].partition(")")[0]
 
     def check_all(*args, out: Tensor) -> None:
-        check(*args)
+        op.check(*args)
         check_out(*args, out=out)
 
     def run(*args, out: Tensor) -> None:
         check_all(*args, out=out)
         _memory.check(out, args)
-        chosen = choose(name, out.device, out.dtype).run
+        chosen = choose(op, out.device, out.dtype).run
         if chosen is None:
-            out.copy_(reference(*args))
+            out.copy_(op.reference(*args))
         else:
             chosen(*args, out=out)
 
-    _LIBRARY.define(f"{name}.out({arguments}, *, Tensor(a!) out) -> ()", tags=_TAGS)
-    _LIBRARY.impl(f"{name}.out", run, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"{NAMESPACE}::{name}.out", check_all, lib=_LIBRARY)
+    _LIBRARY.define(f"{op.name}.out({arguments}, *, Tensor(a!) out) -> ()", tags=_TAGS)
+    _LIBRARY.impl(f"{op.name}.out", run, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"{NAMESPACE}::{op.name}.out", check_all, lib=_LIBRARY)
 
 
 def _image(args: tuple) -> Tensor:
@@ -119,7 +129,7 @@ def _image(args: tuple) -> Tensor:
 
 
 def _register_autograd(name: str, reference: Callable) -> None:
-    """The gradient of ``reference``, run again in the backward pass: only inputs are kept."""
+    """Register the gradient of ``reference``, which is run again in the backward pass."""
 
     def setup_context(ctx, inputs, output) -> None:
         leaves, ctx.structure = tree_flatten(inputs)

@@ -36,6 +36,13 @@ def check(act: str, residual: Tensor | None, shape: tuple[int, ...]) -> None:
         raise ValueError('act="spab" needs residual, the input of the block')
 
 
+def detail(act: str, slope: float, residual: tuple[int, ...] | None) -> str:
+    """The epilogue in words for ``explain``, with a comma before each; empty if there is none."""
+    name = {"none": "", "lrelu": f", lrelu({slope:g})", "spab": ", SPAB's attention"}
+    added = ", + residual" if residual is not None and act != "spab" else ""
+    return name.get(act, f", {act}") + added
+
+
 def check_types(act: object, slope: object) -> None:
     """Raises TypeError unless ``act`` is a string and ``slope`` a number."""
     if not isinstance(act, str) or not isinstance(slope, (int, float)):

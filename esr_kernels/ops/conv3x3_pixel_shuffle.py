@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import _check
-from ._define import define
+from ._define import Draw, define
 
 
 def reference(
@@ -48,12 +48,30 @@ def _flops(x, weight, *_) -> int:
     return 2 * n * h * w * prod(weight)
 
 
-_OP = define(
+def _detail(x, weight, bias, upscale_factor, skip) -> str:
+    added = " + enlarged picture" if skip is not None else ""
+    return f"3x3, {weight[1]} -> {weight[0]}, x{upscale_factor}{added}"
+
+
+def _reach(x, weight, bias, upscale_factor, skip) -> tuple[int, int]:
+    return 1, upscale_factor
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    x, skip = draw(2, 20, 19, 37), draw(2, 3, 19, 37)
+    return [(x, draw(48, 20, 3, 3), draw(48), 4, skip)]
+
+
+CONV3X3_PIXEL_SHUFFLE = define(
     "conv3x3_pixel_shuffle(Tensor x, Tensor weight, Tensor? bias, int upscale_factor, Tensor? skip)"
     " -> Tensor",
     check=_check_args,
     reference=reference,
     flops=_flops,
+    activations=("x", "skip"),
+    reach=_reach,
+    detail=_detail,
+    examples=_examples,
 )
 
 
@@ -89,4 +107,4 @@ def conv3x3_pixel_shuffle(
     _check.optional_tensors(bias=bias, skip=skip)
     if isinstance(upscale_factor, bool) or not isinstance(upscale_factor, int):
         raise TypeError(f"upscale_factor has to be an int, not {type(upscale_factor).__name__}")
-    return _OP.default(x, weight, bias, upscale_factor, skip)
+    return CONV3X3_PIXEL_SHUFFLE(x, weight, bias, upscale_factor, skip)

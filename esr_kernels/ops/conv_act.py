@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import _check, _epilogue
-from ._define import define
+from ._define import Draw, define
 
 
 def reference(
@@ -60,13 +60,39 @@ def _flops(inputs, weight, *_) -> int:
     return 2 * n * h * w * prod(weight)
 
 
-_OP = define(
+def _detail(inputs, weight, bias, act, slope, residual) -> str:
+    out, into, kernel, _ = weight
+    joined = f", {len(inputs)} inputs" if len(inputs) > 1 else ""
+    epilogue = _epilogue.detail(act, slope, residual)
+    return f"{kernel}x{kernel}, {into} -> {out}{joined}{epilogue}"
+
+
+def _reach(inputs, weight, *_) -> tuple[int, int]:
+    return weight[-1] // 2, 1
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    # A concatenation, a picture that becomes many channels, and a 1x1 convolution: kernels differ
+    # in what they read, and in how many channels they make at a time.
+    x, picture, u = draw(2, 20, 19, 37), draw(2, 3, 19, 37), draw(2, 20, 19, 37)
+    return [
+        ([x, picture], draw(26, 23, 3, 3), draw(26), "silu", 0.0, None),
+        ([picture], draw(112, 3, 3, 3), draw(112), "lrelu", 0.1, None),
+        ([x, picture], draw(20, 23, 1, 1), draw(20), "none", 0.0, u),
+    ]
+
+
+CONV_ACT = define(
     "conv_act(Tensor[] inputs, Tensor weight, Tensor? bias, str act, float slope,"
     " Tensor? residual) -> Tensor",
     check=_check_args,
     check_out=_check_out,
     reference=reference,
     flops=_flops,
+    activations=("inputs", "residual"),
+    reach=_reach,
+    detail=_detail,
+    examples=_examples,
 )
 
 
@@ -122,7 +148,7 @@ def conv_act(
     _check.optional_tensors(bias=bias, residual=residual, out=out)
     _epilogue.check_types(act, slope)
     if out is None:
-        return _OP.default(inputs, weight, bias, act, slope, residual)
+        return CONV_ACT(inputs, weight, bias, act, slope, residual)
     if torch.is_grad_enabled() and any(
         t.requires_grad for t in (*inputs, weight, bias, residual, out) if t is not None
     ):
@@ -133,6 +159,6 @@ def conv_act(
     args = inputs, weight, bias, act, slope, residual
     if torch.compiler.is_compiling():  # torch's compiler traces no strided out=
         _check_out(*args, out=out)
-        return out.copy_(_OP.default(*args))
-    _OP.out(*args, out=out)
+        return out.copy_(CONV_ACT(*args))
+    CONV_ACT.out(*args, out=out)
     return out

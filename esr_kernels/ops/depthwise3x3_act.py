@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import _check, _epilogue
-from ._define import define
+from ._define import Draw, define
 
 
 def reference(
@@ -62,12 +62,27 @@ def _flops(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> 
     return 2 * n * h * w * (prod(weight) + (0 if pointwise is None else prod(pointwise)))
 
 
-_OP = define(
+def _detail(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> str:
+    before = "" if pointwise is None else f"1x1, {pointwise[1]} -> {pointwise[0]}, "
+    return f"{before}depthwise 3x3, {weight[0]} channels{_epilogue.detail(act, slope, residual)}"
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    x, u = draw(2, 20, 19, 37), draw(2, 26, 19, 37)
+    pointwise = draw(26, 20, 1, 1), draw(26)
+    return [(x, draw(26, 1, 3, 3), draw(26), "silu", 0.0, u, *pointwise)]
+
+
+DEPTHWISE3X3_ACT = define(
     "depthwise3x3_act(Tensor x, Tensor weight, Tensor? bias, str act, float slope,"
     " Tensor? residual, Tensor? pointwise, Tensor? pointwise_bias) -> Tensor",
     check=_check_args,
     reference=reference,
     flops=_flops,
+    activations=("x", "residual"),
+    reach=lambda *_: (1, 1),
+    detail=_detail,
+    examples=_examples,
 )
 
 
@@ -115,4 +130,4 @@ def depthwise3x3_act(
         bias=bias, residual=residual, pointwise=pointwise, pointwise_bias=pointwise_bias
     )
     _epilogue.check_types(act, slope)
-    return _OP.default(x, weight, bias, act, slope, residual, pointwise, pointwise_bias)
+    return DEPTHWISE3X3_ACT(x, weight, bias, act, slope, residual, pointwise, pointwise_bias)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import _check
-from ._define import define
+from ._define import Draw, define
 
 #: Least height and width: a smaller map would leave the 7x7 pooling fewer than 7 rows.
 MINIMUM_PX = 15
@@ -66,12 +66,25 @@ def _flops(x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, *_) -> int:
     return 2 * n * (full + h2 * w2_ * prod(w2) + h3 * w3_ * prod(w3))
 
 
-_OP = define(
+def _detail(x, *weights) -> str:
+    return f"{weights[-2][0]} channels, conv1 to the product"
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    x, sizes = draw(2, 20, 19, 37), ((8, 20, 1), (8, 8, 1), (8, 8, 3), (8, 8, 3), (20, 8, 1))
+    return [(x, *(part for o, i, k in sizes for part in (draw(o, i, k, k), draw(o))))]
+
+
+ESA = define(
     "esa(Tensor x, Tensor w1, Tensor? b1, Tensor w_f, Tensor? b_f, Tensor w2, Tensor? b2,"
     " Tensor w3, Tensor? b3, Tensor w4, Tensor? b4) -> Tensor",
     check=_check_args,
     reference=reference,
     flops=_flops,
+    activations=("x",),
+    reach=lambda *_: None,  # pooled maps see pixels far away
+    detail=_detail,
+    examples=_examples,
 )
 
 
@@ -112,4 +125,4 @@ def esa(
     """
     _check.tensors(x=x, w1=w1, w_f=w_f, w2=w2, w3=w3, w4=w4)
     _check.optional_tensors(b1=b1, b_f=b_f, b2=b2, b3=b3, b4=b4)
-    return _OP.default(x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4)
+    return ESA(x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
 from . import _check
-from ._define import define
+from ._define import Draw, define
 
 # With DVMSR's 1920 numbers of state, a step of all segments is long enough to hide what a call of
 # torch costs, and its tensors still fit a core's cache.
@@ -111,12 +111,26 @@ def _flops(c, delta, A, *_) -> int:
     return 2 * n * length * channels * A[1]
 
 
-_OP = define(
+def _detail(c, delta, A, *_) -> str:
+    return f"{A[0]} channels, {A[1]} states each"
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    tokens, states = (2, 19, 37), (2, 19, 5)
+    delta, A = draw(*tokens) + 0.5, -1 - 4 * (draw(37, 5) + 0.5)
+    return [(draw(*tokens), delta, A, draw(*states), draw(*states), draw(37))]
+
+
+SELECTIVE_SCAN = define(
     "selective_scan(Tensor c, Tensor delta, Tensor A, Tensor B, Tensor K, Tensor D) -> Tensor",
     check=_check_args,
     reference=reference,
     shapes=_shapes,
     flops=_flops,
+    activations=("c", "delta", "B", "K"),
+    reach=lambda *_: None,  # a sequence, no picture
+    detail=_detail,
+    examples=_examples,
 )
 
 
@@ -151,4 +165,4 @@ def selective_scan(
         ValueError: shapes do not fit, an empty tensor, or devices differ.
     """
     _check.tensors(c=c, delta=delta, A=A, B=B, K=K, D=D)
-    return _OP.default(c, delta, A, B, K, D)
+    return SELECTIVE_SCAN(c, delta, A, B, K, D)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import _check
-from ._define import define
+from ._define import Draw, define
 
 
 def reference(
@@ -44,12 +44,25 @@ def _flops(x, w1, b1, w2, b2, w3, *_) -> int:
     return 2 * n * h * w * (prod(w1) + prod(w2) + prod(w3))
 
 
-_OP = define(
+def _detail(x, w1, *_) -> str:
+    return f"three 3x3, {w1[1]} -> {w1[0]}, silu, attention"
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    x = draw(2, 20, 19, 37)
+    return [(x, *(part for _ in range(3) for part in (draw(20, 20, 3, 3), draw(20))))]
+
+
+SPAB = define(
     "spab(Tensor x, Tensor w1, Tensor? b1, Tensor w2, Tensor? b2, Tensor w3, Tensor? b3)"
     " -> (Tensor, Tensor)",
     check=_check_args,
     reference=reference,
     flops=_flops,
+    activations=("x",),
+    reach=lambda *_: (3, 1),
+    detail=_detail,
+    examples=_examples,
 )
 
 
@@ -82,4 +95,4 @@ def spab(
     """
     _check.tensors(x=x, w1=w1, w2=w2, w3=w3)
     _check.optional_tensors(b1=b1, b2=b2, b3=b3)
-    return _OP.default(x, w1, b1, w2, b2, w3, b3)
+    return SPAB(x, w1, b1, w2, b2, w3, b3)

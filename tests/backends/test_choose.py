@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,9 +16,10 @@ from torch import nn
 import esr_kernels
 from esr_kernels import backends
 from esr_kernels.backends import cpu
+from esr_kernels.ops import OPS, SPAB
 
 CPU = torch.device("cpu")
-OPS = ("conv_act", "depthwise3x3_act", "spab", "esa", "conv3x3_pixel_shuffle", "selective_scan")
+UNKNOWN = SimpleNamespace(name="no_such_op")
 PROJECT = Path(__file__).resolve().parents[2]
 built = pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built")
 
@@ -34,7 +36,7 @@ def small_network() -> nn.Module:
 
 
 @built
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 def test_cpu_takes_its_ops(op, dtype):
     choice = backends.choose(op, CPU, dtype)
@@ -45,11 +47,11 @@ def test_cpu_takes_its_ops(op, dtype):
 @pytest.mark.parametrize(
     ("op", "device", "dtype", "words"),
     [
-        ("spab", "meta", torch.float32, "the tensor is on meta"),
-        ("spab", "cuda", torch.float32, "the tensor is on cuda"),
-        ("spab", "cpu", torch.float64, "float64 is left to torch"),
-        ("spab", "cpu", torch.int8, "int8 is left to torch"),
-        ("no_such_op", "cpu", torch.float32, "has no kernel for no_such_op"),
+        (SPAB, "meta", torch.float32, "the tensor is on meta"),
+        (SPAB, "cuda", torch.float32, "the tensor is on cuda"),
+        (SPAB, "cpu", torch.float64, "float64 is left to torch"),
+        (SPAB, "cpu", torch.int8, "int8 is left to torch"),
+        (UNKNOWN, "cpu", torch.float32, "has no kernel for no_such_op"),
     ],
 )
 def test_refusals_say_why(op, device, dtype, words):
@@ -64,7 +66,7 @@ def test_refusals_say_why(op, device, dtype, words):
 )
 def test_backend_override(name, chosen, monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
-    assert backends.choose("spab", CPU, torch.float32).backend == chosen
+    assert backends.choose(SPAB, CPU, torch.float32).backend == chosen
     model = esr_kernels.accelerate(small_network())
     assert {line.backend for line in esr_kernels.explain(model).lines} == {chosen}
 
@@ -73,9 +75,9 @@ def test_backend_override(name, chosen, monkeypatch):
 def test_only_for_a_while(monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_BACKEND", "cpu")
     with backends.only("reference"):
-        assert backends.choose("spab", CPU, torch.float32).backend == "reference"
+        assert backends.choose(SPAB, CPU, torch.float32).backend == "reference"
         assert backends.usable(CPU) == ["reference"]
-    assert backends.choose("spab", CPU, torch.float32).backend == "cpu"
+    assert backends.choose(SPAB, CPU, torch.float32).backend == "cpu"
     assert backends.usable(CPU) == ["cpu", "reference"]
     assert backends.usable(torch.device("meta")) == ["reference"]
 
@@ -84,7 +86,7 @@ def test_only_for_a_while(monkeypatch):
 def test_unknown_backend(name, monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
     for call in (
-        lambda: backends.choose("spab", CPU, torch.float32),
+        lambda: backends.choose(SPAB, CPU, torch.float32),
         lambda: esr_kernels.ops.conv_act(torch.rand(1, 1, 4, 4), torch.rand(1, 1, 3, 3)),
         lambda: esr_kernels.accelerate(small_network()),
     ):
@@ -139,7 +141,7 @@ def test_describe():
 
 def test_missing_is_about_the_device(monkeypatch):
     rows = [("cpu", False, "no compiler"), ("cuda", False, "no nvcc"), ("triton", False, "no GPU")]
-    monkeypatch.setattr(backends, "describe", lambda: rows)
+    monkeypatch.setattr("esr_kernels.backends.choice.describe", lambda: rows)
     assert backends.missing(CPU) == "no compiler"
     assert backends.missing(torch.device("cuda")) == "no nvcc; no GPU"
     assert backends.missing(torch.device("meta")) is None
@@ -153,7 +155,7 @@ def test_without_the_module(monkeypatch):
     reason = "esr_kernels._C is not built (gone); run this"
     monkeypatch.setattr(cpu, "_C", None)
     monkeypatch.setattr(cpu, "_WHY_NOT", reason, raising=False)
-    choice = backends.choose("spab", CPU, torch.float32)
+    choice = backends.choose(SPAB, CPU, torch.float32)
     assert choice.run is None and choice.refusals[0] == ("cpu", reason)
     assert backends.describe()[0] == ("cpu", False, reason)
     x, plain = image(1, 3, 7, 9), small_network()

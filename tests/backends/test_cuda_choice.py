@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import esr_kernels.ops  # noqa: F401  (its ops enter their references)
 from esr_kernels import backends
-from esr_kernels.backends import cuda, references
+from esr_kernels.backends import cuda
 from esr_kernels.backends.cuda.device import limits
+from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ESA, SPAB
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-OPS = ("conv_act", "spab", "esa", "conv3x3_pixel_shuffle", "graph")
+OPS = (CONV_ACT, SPAB, ESA, CONV3X3_PIXEL_SHUFFLE)
+UNKNOWN = SimpleNamespace(name="no_such_op")
 TARGETS = ("sm_80", "compute_80")
 
 
@@ -31,23 +32,24 @@ def machine(pretend_gpu, monkeypatch):
     return pretend_gpu
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)], ids=str)
 def test_takes_its_ops_on_a_gpu(machine, op, dtype, capability):
     machine(*capability)
     assert cuda.refusal(op, CUDA, dtype) is None
+    assert cuda.graph_refusal({op}, CUDA, dtype) is None
 
 
 @pytest.mark.parametrize(
     ("op", "device", "dtype", "capability", "words"),
     [
-        ("spab", CPU, torch.float16, (9, 0), "the tensor is on cpu"),
-        ("spab", torch.device("meta"), torch.float16, (9, 0), "the tensor is on meta"),
-        ("spab", CUDA, torch.float64, (9, 0), "float64 is left to torch"),
-        ("no_such_op", CUDA, torch.float16, (9, 0), "has no kernel for no_such_op"),
-        ("spab", CUDA, torch.float16, (7, 5), "compute capability 7.5, and 8.0 is the least"),
-        ("spab", CUDA, torch.float16, (), "no GPU that torch can use"),
+        (SPAB, CPU, torch.float16, (9, 0), "the tensor is on cpu"),
+        (SPAB, torch.device("meta"), torch.float16, (9, 0), "the tensor is on meta"),
+        (SPAB, CUDA, torch.float64, (9, 0), "float64 is left to torch"),
+        (UNKNOWN, CUDA, torch.float16, (9, 0), "has no kernel for no_such_op"),
+        (SPAB, CUDA, torch.float16, (7, 5), "compute capability 7.5, and 8.0 is the least"),
+        (SPAB, CUDA, torch.float16, (), "no GPU that torch can use"),
     ],
 )
 def test_refusals_say_why(machine, op, device, dtype, capability, words):
@@ -58,39 +60,39 @@ def test_refusals_say_why(machine, op, device, dtype, capability, words):
 def test_float32_is_taken_only_as_tf32(machine, monkeypatch):
     machine(9, 0)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    assert cuda.refusal("spab", CUDA, torch.float32) == "float32 without TF32 is left to Triton"
-    assert cuda.refusal("spab", CUDA, torch.float16) is None
+    assert cuda.refusal(SPAB, CUDA, torch.float32) == "float32 without TF32 is left to Triton"
+    assert cuda.refusal(SPAB, CUDA, torch.float16) is None
 
 
 def test_without_nvcc(machine, monkeypatch):
     machine(9, 0)
     for absent in (SimpleNamespace(), None):  # no CUDA kernels; no compiled kernels at all
         monkeypatch.setattr(cuda, "_C", absent)
-        assert "install nvcc" in cuda.refusal("spab", CUDA, torch.float16)
+        assert "install nvcc" in cuda.refusal(SPAB, CUDA, torch.float16)
         available, detail = cuda.describe()
         assert not available and detail.startswith("built without CUDA kernels")
 
 
 def test_comes_before_triton(machine):
     machine(9, 0)
-    choice = backends.choose("spab", CUDA, torch.float16)
+    choice = backends.choose(SPAB, CUDA, torch.float16)
     assert choice.backend == "cuda" and [name for name, _ in choice.refusals] == ["cpu"]
 
 
 def test_refuses_what_it_gets_wrong(monkeypatch):
-    monkeypatch.setattr(cuda, "_claims_not", lambda op, device, dtype: None)
-    right = references["conv_act"]
-    runs = references | {"conv_act": lambda *args: right(*args) + 1}
+    monkeypatch.setattr(cuda, "_claims_not", lambda device, dtype: None)
+    runs = {op: op.in_torch for op in OPS}
+    runs[CONV_ACT] = lambda *args: CONV_ACT.in_torch(*args) + 1
     monkeypatch.setattr(cuda, "implementation", runs.__getitem__)
-    assert "conv_act gives wrong" in cuda.refusal("conv_act", CPU, torch.bfloat16)
-    assert "conv_act gives wrong" in cuda.refusal("graph", CPU, torch.bfloat16)
-    assert cuda.refusal("esa", CPU, torch.bfloat16) is None
+    assert "conv_act gives wrong" in cuda.refusal(CONV_ACT, CPU, torch.bfloat16)
+    assert "conv_act gives wrong" in cuda.graph_refusal(OPS, CPU, torch.bfloat16)
+    assert cuda.refusal(ESA, CPU, torch.bfloat16) is None
 
 
 def test_describe_says_how_far_it_was_tested(machine):
     machine(9, 0)
     available, detail = cuda.describe()
-    assert available and all(op in detail for op in OPS[:-1])
+    assert available and all(op.name in detail for op in OPS)
     assert "sm_80, compute_80" in detail and "never run on a GPU" in detail
     machine()
     available, detail = cuda.describe()

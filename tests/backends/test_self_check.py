@@ -4,28 +4,28 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map
 
-import esr_kernels.ops  # noqa: F401  (its ops enter their references)
-from esr_kernels.backends import cpu, references, triton
+from esr_kernels.backends import cpu, triton
 from esr_kernels.backends.self_check import disagreement, first_disagreement
+from esr_kernels.ops import CONV_ACT, ESA, OPS, SPAB
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
 
 def found(op, run, dtype=torch.float32):
-    return disagreement(op, run, references[op], CPU, dtype)
+    return disagreement(op, run, CPU, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", references)
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 def test_what_is_right_passes(op, dtype):
     if cpu.refusal(op, CPU, dtype) is None:
         assert found(op, cpu.implementation(op), dtype) is None
-    assert found(op, references[op], dtype) is None
+    assert found(op, op.in_torch, dtype) is None
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", references)
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -37,36 +37,36 @@ def test_what_is_right_passes(op, dtype):
     ],
 )
 def test_what_is_wrong_is_named(op, dtype, spoil):
-    reason = found(op, lambda *args: tree_map(spoil, references[op](*args)), dtype)
-    assert f"{op} gives wrong results on cpu (error" in reason
+    reason = found(op, lambda *args: tree_map(spoil, op.in_torch(*args)), dtype)
+    assert f"{op.name} gives wrong results on cpu (error" in reason
 
 
 def test_operands_are_made_whatever_the_default_device_is():
-    run = references["spab"]
+    run = SPAB.in_torch
     with torch.device("meta"):
-        assert found("spab", run) is None
+        assert found(SPAB, run) is None
 
 
 def test_another_shape_and_a_failure_are_wrong_too():
-    assert "another shape" in found("esa", lambda *args: args[0][:1])
+    assert "another shape" in found(ESA, lambda *args: args[0][:1])
 
     def broken(*args):
         raise RuntimeError("no image for this device\nand much more")
 
-    assert found("esa", broken) == "esa fails on cpu: RuntimeError: no image for this device"
+    assert found(ESA, broken) == "esa fails on cpu: RuntimeError: no image for this device"
 
 
 def test_triton_refuses_what_it_gets_wrong(monkeypatch):
     if not triton._INSTALLED:
         pytest.skip("triton is not installed")
     monkeypatch.setattr(triton, "_is_gpu", lambda device: True)
-    monkeypatch.setattr(triton, "_claims_not", lambda op, device, dtype: None)
-    right = references["conv_act"]
-    runs = references | {"conv_act": lambda *args: right(*args) + 1}
+    monkeypatch.setattr(triton, "_claims_not", lambda device, dtype: None)
+    runs = {op: op.in_torch for op in OPS}
+    runs[CONV_ACT] = lambda *args: CONV_ACT.in_torch(*args) + 1
     monkeypatch.setattr(triton, "implementation", lambda op: runs[op])
-    assert "conv_act gives wrong" in triton.refusal("conv_act", CPU, torch.float32)
-    assert "conv_act gives wrong" in triton.refusal("graph", CPU, torch.float32)
-    assert triton.refusal("esa", CPU, torch.float32) is None
+    assert "conv_act gives wrong" in triton.refusal(CONV_ACT, CPU, torch.float32)
+    assert "conv_act gives wrong" in triton.graph_refusal(OPS, CPU, torch.float32)
+    assert triton.refusal(ESA, CPU, torch.float32) is None
 
 
 def test_an_op_is_tried_once():
@@ -74,20 +74,20 @@ def test_an_op_is_tried_once():
 
     def implementation(op):
         asked.append(op)
-        return references[op]
+        return op.in_torch
 
     for _ in range(2):
-        for ops in (("esa",), ("spab", "esa")):
+        for ops in ((ESA,), (SPAB, ESA)):
             dtypes = torch.float16, torch.float16
             assert first_disagreement(ops, implementation, CPU, *dtypes) is None
-    assert asked == ["esa", "spab", "esa"]
+    assert asked == [ESA, SPAB, ESA]
 
 
 def test_tf32_may_round_as_float16_does():
     def rounded(*args):
         halves = tree_map(lambda a: a.half() if isinstance(a, torch.Tensor) else a, args)
-        return tree_map(torch.Tensor.float, references["spab"](*halves))
+        return tree_map(torch.Tensor.float, SPAB.in_torch(*halves))
 
-    question = "spab", rounded, references["spab"], CPU, torch.float32
+    question = SPAB, rounded, CPU, torch.float32
     assert "gives wrong results" in disagreement(*question)
     assert disagreement(*question, torch.float16) is None

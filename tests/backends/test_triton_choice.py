@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from esr_kernels.backends import triton
+from esr_kernels.ops import OPS, SPAB
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-OPS = (
-    "conv_act",
-    "depthwise3x3_act",
-    "spab",
-    "esa",
-    "conv3x3_pixel_shuffle",
-    "selective_scan",
-    "graph",
-)
+UNKNOWN = SimpleNamespace(name="no_such_op")
 
 
 @pytest.fixture
@@ -32,23 +26,24 @@ def machine(pretend_gpu, monkeypatch):
     return pretend_gpu
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)], ids=str)
 def test_takes_its_ops_on_a_gpu(machine, op, dtype, capability):
     machine(*capability)
     assert triton.refusal(op, CUDA, dtype) is None
+    assert triton.graph_refusal({op}, CUDA, dtype) is None
 
 
 @pytest.mark.parametrize(
     ("op", "device", "dtype", "capability", "words"),
     [
-        ("spab", CPU, torch.float32, (9, 0), "the tensor is on cpu"),
-        ("spab", torch.device("meta"), torch.float32, (9, 0), "the tensor is on meta"),
-        ("spab", CUDA, torch.float64, (9, 0), "float64 is left to torch"),
-        ("no_such_op", CUDA, torch.float32, (9, 0), "has no kernel for no_such_op"),
-        ("spab", CUDA, torch.float32, (7, 5), "compute capability 7.5, and 8.0 is the least"),
-        ("spab", CUDA, torch.float32, (), "no GPU that torch can use"),
+        (SPAB, CPU, torch.float32, (9, 0), "the tensor is on cpu"),
+        (SPAB, torch.device("meta"), torch.float32, (9, 0), "the tensor is on meta"),
+        (SPAB, CUDA, torch.float64, (9, 0), "float64 is left to torch"),
+        (UNKNOWN, CUDA, torch.float32, (9, 0), "has no kernel for no_such_op"),
+        (SPAB, CUDA, torch.float32, (7, 5), "compute capability 7.5, and 8.0 is the least"),
+        (SPAB, CUDA, torch.float32, (), "no GPU that torch can use"),
     ],
 )
 def test_refusals_say_why(machine, op, device, dtype, capability, words):
@@ -59,7 +54,7 @@ def test_refusals_say_why(machine, op, device, dtype, capability, words):
 def test_without_triton(machine, monkeypatch):
     machine(9, 0)
     monkeypatch.setattr(triton, "_INSTALLED", False)
-    assert "pip install triton" in triton.refusal("spab", CUDA, torch.float32)
+    assert "pip install triton" in triton.refusal(SPAB, CUDA, torch.float32)
     available, detail = triton.describe()
     assert not available and detail.startswith("triton is not installed")
 
@@ -68,16 +63,16 @@ def test_the_interpreter_has_to_be_asked_for_twice(machine, monkeypatch):
     machine()
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.delenv("ESR_KERNELS_BACKEND", raising=False)
-    assert triton.refusal("spab", CPU, torch.float32) == "the tensor is on cpu"
+    assert triton.refusal(SPAB, CPU, torch.float32) == "the tensor is on cpu"
     monkeypatch.setenv("ESR_KERNELS_BACKEND", "triton")
-    assert triton.refusal("spab", CPU, torch.float32) is None
+    assert triton.refusal(SPAB, CPU, torch.float32) is None
 
 
 def test_describe_says_how_far_it_was_tested(machine):
     machine(9, 0)
     available, detail = triton.describe()
     assert available
-    assert all(op in detail for op in OPS[:-1]) and "never run on a GPU" in detail
+    assert all(op.name in detail for op in OPS) and "never run on a GPU" in detail
     machine()
     available, detail = triton.describe()
     assert not available and "no GPU" in detail and "never run on a GPU" in detail

@@ -9,11 +9,12 @@ from test_trace import From
 from torch import nn
 
 import esr_kernels.fusion as fusion
-from esr_kernels.fusion.graph import CONV, DEPTHWISE, depthwise_of
+from esr_kernels.fusion.graph import depthwise_of
 from esr_kernels.models.architectures.smrn import SMRN
 from esr_kernels.models.blocks import BSConv
+from esr_kernels.ops import CONV_ACT, DEPTHWISE3X3_ACT, OPS
 
-OP = "depthwise3x3_act.default"
+OP = "depthwise3x3_act"
 
 
 def filters(channels: int, **kwargs) -> nn.Conv2d:
@@ -31,10 +32,10 @@ def found(graph):
 
 def test_smrn_becomes_ops_only():
     graph = fuse(SMRN(8, blocks=2, esa_hidden=4))
-    assert (count(graph, DEPTHWISE), count(graph, CONV)) == (5, 5)
+    assert (count(graph, DEPTHWISE3X3_ACT), count(graph, CONV_ACT)) == (5, 5)
     assert all(depthwise_of(n).pointwise for n in graph.nodes if depthwise_of(n))
     assert computing(graph)[0] == "sub"  # the mean; the rest is ops
-    assert all(name.endswith(".default") for name in computing(graph)[1:])
+    assert set(computing(graph)[1:]) <= {op.name for op in OPS}
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ def test_constant_factors_go_into_the_weights():
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        (lambda m, x: m.dw(y := m.pw(x)) + y, ["conv_act.default", OP]),
-        (lambda m, x: m.dw(F.relu(m.pw(x))), ["conv_act.default", OP]),
-        (lambda m, x: m.dw(m.pw(x) + x), ["conv_act.default", OP]),
+        (lambda m, x: m.dw(y := m.pw(x)) + y, ["conv_act", OP]),
+        (lambda m, x: m.dw(F.relu(m.pw(x))), ["conv_act", OP]),
+        (lambda m, x: m.dw(m.pw(x) + x), ["conv_act", OP]),
         (
             lambda m, x: m.dw(m.wide(torch.cat([x, x.tanh()], 1))),
-            ["tanh", "conv_act.default", OP],
+            ["tanh", "conv_act", OP],
         ),
     ],
     ids=["read twice", "activated", "residual", "concatenation"],
@@ -97,7 +98,7 @@ def test_a_pointwise_convolution_that_stays(function, names):
 
 def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
     graph = fuse(nn.Sequential(plain(3, 8), BSConv(8, 4)))
-    assert computing(graph) == ["conv_act.default", OP] and found(graph).pointwise is None
+    assert computing(graph) == ["conv_act", OP] and found(graph).pointwise is None
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
 )
 def test_imposters(conv):
     graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=4)
-    assert count(graph, DEPTHWISE) == 0 and "relu" in computing(graph)
+    assert count(graph, DEPTHWISE3X3_ACT) == 0 and "relu" in computing(graph)
 
 
 def test_weights_that_are_computed():
@@ -127,7 +128,7 @@ def test_weights_that_are_computed():
             x, x.mean((0, 2, 3))[:, None, None, None] * m.conv.weight, groups=3, padding=1
         )
 
-    assert count(fuse(From(forward, conv=filters(3))), DEPTHWISE) == 0
+    assert count(fuse(From(forward, conv=filters(3))), DEPTHWISE3X3_ACT) == 0
 
 
 def test_explain():

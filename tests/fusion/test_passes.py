@@ -8,19 +8,12 @@ from test_trace import From, follow
 from torch import nn
 
 from esr_kernels.fusion import verify
-from esr_kernels.fusion.graph import (
-    CONV,
-    CONV3X3_PIXEL_SHUFFLE,
-    ESA,
-    SELECTIVE_SCAN,
-    SPAB,
-    conv_of,
-    execute,
-)
+from esr_kernels.fusion.graph import conv_of, execute
 from esr_kernels.fusion.passes import PASSES
 from esr_kernels.models.architectures.dvmsr import DVMSR
 from esr_kernels.models.architectures.rlfn import RLFN
 from esr_kernels.models.architectures.span import SPAN
+from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ESA, SELECTIVE_SCAN, SPAB
 from esr_kernels.ops.selective_scan import reference as selective_scan
 
 
@@ -56,7 +49,7 @@ def computing(graph):
 )
 def test_span_becomes_ten_ops(module):
     graph = fuse(module)
-    assert (count(graph, SPAB), count(graph, CONV), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (
+    assert (count(graph, SPAB), count(graph, CONV_ACT), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (
         6,
         3,
         1,
@@ -66,7 +59,7 @@ def test_span_becomes_ten_ops(module):
 
 def test_rlfn_becomes_ops_only():
     graph = fuse(RLFN(14, mid=16, blocks=2, esa_hidden=8))
-    assert (count(graph, ESA), count(graph, CONV), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (
+    assert (count(graph, ESA), count(graph, CONV_ACT), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (
         2,
         10,
         1,
@@ -77,7 +70,7 @@ def test_rlfn_becomes_ops_only():
 def test_scans_of_dvmsr():
     graph = fuse(DVMSR(6, groups=2, blocks=2))
     assert (count(graph, SELECTIVE_SCAN), count(graph, selective_scan)) == (4, 0)
-    assert (count(graph, CONV), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (4, 1)
+    assert (count(graph, CONV_ACT), count(graph, CONV3X3_PIXEL_SHUFFLE)) == (4, 1)
 
 
 def test_a_scan_needs_no_constants():
@@ -103,7 +96,7 @@ def test_swift_blocks_in_any_spelling(conv, order):
 )
 def test_imposters_of_spab(block):
     graph = fuse(SwiftNet(6, **block))
-    assert count(graph, SPAB) == 0 and count(graph, CONV) > 6
+    assert count(graph, SPAB) == 0 and count(graph, CONV_ACT) > 6
 
 
 def test_gate_with_a_second_reader_of_its_attention_stays():
@@ -136,12 +129,12 @@ def test_residual_of_another_tensor_is_no_spab():
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3])
 def test_attention_whatever_way_its_size_is_written(size):
-    assert computing(fuse(Attention(9, size=size), channels=9)) == ["esa.default"]
+    assert computing(fuse(Attention(9, size=size), channels=9)) == ["esa"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3])
 def test_attention_without_the_1x1_beside_it(size):
-    assert computing(fuse(Attention(9, size=size, side=False), channels=9)) == ["esa.default"]
+    assert computing(fuse(Attention(9, size=size, side=False), channels=9)) == ["esa"]
 
 
 def test_imposters_of_esa():
@@ -169,9 +162,9 @@ def test_imposters_of_esa():
 def test_residuals_scales_and_the_enlarged_picture():
     graph = fuse(Residuals())
     assert computing(graph) == [
-        *["conv_act.default"] * 3,
-        "esa.default",
-        "conv3x3_pixel_shuffle.default",
+        *["conv_act"] * 3,
+        "esa",
+        "conv3x3_pixel_shuffle",
     ]
     assert (
         next(n for n in graph.nodes if n.target is CONV3X3_PIXEL_SHUFFLE).args[4].op
@@ -199,7 +192,7 @@ def test_activations_in_any_spelling(name, act):
 @pytest.mark.parametrize("act", [nn.GELU("tanh"), nn.PReLU(5), nn.ReLU6(), nn.Softplus()])
 def test_other_activations_stay_in_torch(act):
     graph = fuse(From(lambda m, x: m.act(m.conv(x)), conv=plain(3, 5), act=act))
-    assert computing(graph)[0] == "conv_act.default" and len(computing(graph)) == 2
+    assert computing(graph)[0] == "conv_act" and len(computing(graph)) == 2
 
 
 @pytest.mark.parametrize(
@@ -216,7 +209,7 @@ def test_other_activations_stay_in_torch(act):
 )
 def test_convolutions_the_op_does_not_take(conv):
     graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=4)
-    assert count(graph, CONV) == 0
+    assert count(graph, CONV_ACT) == 0
 
 
 @pytest.mark.parametrize(
@@ -253,7 +246,7 @@ def test_residuals_that_broadcast_are_not_taken():
 
 def test_a_convolution_read_twice_keeps_its_own_result():
     graph = fuse(From(lambda m, x: F.relu(y := m.conv(x)) + y, conv=plain(3, 5)))
-    assert computing(graph) == ["conv_act.default", "relu", "add"]
+    assert computing(graph) == ["conv_act", "relu", "add"]
 
 
 def test_nested_concatenation_is_never_made():
@@ -277,7 +270,7 @@ def test_linear_pair_is_one_convolution_where_that_is_cheaper(function):
 def test_a_pass_that_changes_the_result_is_left_out():
     def spoil(graph):
         for node in graph.nodes:
-            if node.target is CONV:
+            if node.target is CONV_ACT:
                 node.args = (*node.args[:3], "relu", 0.0, None)
 
     twin, _, graph = follow(SwiftNet(6))

@@ -14,12 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from esr_kernels import ops
 from esr_kernels.backends import Choice
 from esr_kernels.ops._memory import apart
-from esr_kernels.ops.conv3x3_pixel_shuffle import reference as conv3x3_pixel_shuffle
-from esr_kernels.ops.conv_act import reference as conv_act
-from esr_kernels.ops.esa import reference as esa
 from esr_kernels.ops.selective_scan import SEGMENTS
-from esr_kernels.ops.selective_scan import reference as selective_scan
-from esr_kernels.ops.spab import reference as spab
 
 
 def arguments():
@@ -29,33 +24,31 @@ def arguments():
     inner, inner1, tail = conv_weights(4, 4), conv_weights(4, 4, 1), conv_weights(12, 6)
     tokens, states = (image(1, 2, 2 * SEGMENTS, size)[0] for size in (6, 4))
     return {
-        "conv_act": (conv_act, ([x], *same, "silu", 0.05, x)),
-        "spab": (spab, (x, *same, *same, *same)),
-        "esa": (esa, (x, *narrow, *inner1, *inner, *inner, *back)),
-        "conv3x3_pixel_shuffle": (conv3x3_pixel_shuffle, (x, *tail, 2, x[:, :3])),
-        "selective_scan": (
-            selective_scan,
-            (tokens, tokens, -states[0, :6], states, states, tokens[0, 0]),
-        ),
+        "conv_act": ([x], *same, "silu", 0.05, x),
+        "spab": (x, *same, *same, *same),
+        "esa": (x, *narrow, *inner1, *inner, *inner, *back),
+        "conv3x3_pixel_shuffle": (x, *tail, 2, x[:, :3]),
+        "depthwise3x3_act": (x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1)),
+        "selective_scan": (tokens, tokens, -states[0, :6], states, states, tokens[0, 0]),
     }
 
 
-OPS = sorted(arguments())
+OPS = {op.name: op for op in ops.OPS}
 
 
 @pytest.mark.parametrize("name", OPS)
 def test_the_chosen_backend_runs_on_the_schema_arguments(name, monkeypatch):
-    reference, args = arguments()[name]
+    op, args = OPS[name], arguments()[name]
     seen = []
 
-    def choose(op, device, dtype):
-        seen.append((op, device, dtype))
-        return Choice("stand-in", lambda *given: tree_map(torch.neg, reference(*given)), ())
+    def choose(*question):
+        seen.append(question)
+        return Choice("stand-in", lambda *given: tree_map(torch.neg, op.reference(*given)), ())
 
     monkeypatch.setattr("esr_kernels.ops._define.choose", choose)
-    ours = tree_leaves(getattr(torch.ops.esr_kernels, name)(*args))
-    assert seen == [(name, torch.device("cpu"), torch.float32)]
-    for our, plain in zip(ours, tree_leaves(reference(*args)), strict=True):
+    ours = tree_leaves(op(*args))
+    assert seen == [(op, torch.device("cpu"), torch.float32)]
+    for our, plain in zip(ours, tree_leaves(op.reference(*args)), strict=True):
         assert torch.equal(our, -plain)
 
 
@@ -64,7 +57,7 @@ def test_the_chosen_backend_writes_into_out(monkeypatch):
         out.fill_(3)
 
     monkeypatch.setattr("esr_kernels.ops._define.choose", lambda *_: Choice("stand-in", run, ()))
-    (x,), weight, bias, *_ = arguments()["conv_act"][1]
+    (x,), weight, bias, *_ = arguments()["conv_act"]
     out = torch.zeros(2, 6, 16, 19)
     assert ops.conv_act(x, weight, bias, out=out) is out
     assert (out == 3).all()
@@ -72,9 +65,9 @@ def test_the_chosen_backend_writes_into_out(monkeypatch):
 
 @pytest.mark.parametrize("name", OPS)
 def test_flops_are_those_of_the_reference(name):
-    reference, args = arguments()[name]
+    op, args = OPS[name], arguments()[name]
     counts = []
-    for function in (getattr(torch.ops.esr_kernels, name), reference):
+    for function in (op, op.reference):
         with FlopCounterMode(display=False) as counter:
             function(*args)
         counts.append(counter.get_total_flops())
@@ -82,7 +75,7 @@ def test_flops_are_those_of_the_reference(name):
 
 
 def test_flops_of_out():
-    args = arguments()["conv_act"][1]
+    args = arguments()["conv_act"]
     with FlopCounterMode(display=False) as counter:
         torch.ops.esr_kernels.conv_act.out(*args, out=torch.empty(2, 6, 16, 19))
     assert counter.get_total_flops() == 2 * (2 * 16 * 19) * 6 * 6 * 9
@@ -91,9 +84,8 @@ def test_flops_of_out():
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("layout", [torch.clone, channels_last])
 def test_meta_tensors_follow_the_real_ones(name, layout):
-    _, (x, *rest) = arguments()[name]
+    op, (x, *rest) = OPS[name], arguments()[name]
     args = [tree_map(lambda t: layout(t) if t.dim() == 4 else transposed(t), x), *rest]
-    op = getattr(torch.ops.esr_kernels, name)
     on_meta = tree_map(lambda leaf: leaf.to("meta") if torch.is_tensor(leaf) else leaf, args)
     for real, meta in zip(tree_leaves(op(*args)), tree_leaves(op(*on_meta)), strict=True):
         assert (real.shape, real.stride(), real.dtype) == (meta.shape, meta.stride(), meta.dtype)
@@ -101,10 +93,10 @@ def test_meta_tensors_follow_the_real_ones(name, layout):
 
 @pytest.mark.parametrize("name", OPS)
 def test_autocast_as_in_torch(name):
-    reference, args = arguments()[name]
+    op, args = OPS[name], arguments()[name]
     with torch.autocast("cpu", torch.bfloat16):
-        ours = tree_leaves(getattr(torch.ops.esr_kernels, name)(*args))
-    plain = tree_leaves(reference(*args))
+        ours = tree_leaves(op(*args))
+    plain = tree_leaves(op.reference(*args))
     for our, full in zip(ours, plain, strict=True):
         assert our.dtype == torch.bfloat16
         assert (our - full).abs().max() < 0.05 * full.abs().max()
@@ -112,8 +104,7 @@ def test_autocast_as_in_torch(name):
 
 @pytest.mark.parametrize("name", OPS)
 def test_inference_mode_gives_the_same(name):
-    _, args = arguments()[name]
-    op = getattr(torch.ops.esr_kernels, name)
+    op, args = OPS[name], arguments()[name]
     with torch.inference_mode():
         inferred = tree_leaves(op(*args))
     for a, b in zip(inferred, tree_leaves(op(*args)), strict=True):
@@ -132,3 +123,48 @@ def test_out_and_input_in_one_tensor(layout):
             assert not apart(a, b)
         elif rows1 == rows2:
             assert apart(a, b)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_activations_are_mapped_by_name(name):
+    op, args = OPS[name], arguments()[name]
+    found = op.activations_of(args)
+    assert all(torch.is_tensor(x) for x in found) and len(found) >= 1
+    marked = op.map_activations(args, lambda x: "activation")
+    weights = [a for a in tree_leaves(marked) if torch.is_tensor(a)]
+    assert tree_leaves(marked).count("activation") == len(found)
+    assert not any(x is w for x in found for w in weights)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_examples_fit_and_are_the_same_at_every_call(name):
+    first, again = OPS[name].example_arguments(), OPS[name].example_arguments()
+    for args, same in zip(first, again, strict=True):
+        OPS[name].check(*args)
+        pairs = zip(tree_leaves(args), tree_leaves(same), strict=True)
+        assert all(torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_reach_is_that_of_the_reference(name):
+    """A pixel further away than the reach changes nothing; one at the reach does."""
+    op, args = OPS[name], arguments()[name]
+    shapes = tree_map(lambda a: tuple(a.shape) if torch.is_tensor(a) else a, args)
+    reach = op.reach(*shapes)
+    if reach is None:
+        return
+    taps, factor = reach
+    x = op.activations_of(args)[0].clone().requires_grad_()
+    y = tree_leaves(
+        op.reference(*op.map_activations(args, lambda a: x if a.shape == x.shape else a))
+    )[0]
+    assert y.shape[-1] == factor * x.shape[-1]
+    (grad,) = torch.autograd.grad(y[..., 8 * factor, 9 * factor].sum(), x)
+    columns = grad.abs().sum((0, 1, 2)).nonzero().flatten()
+    assert (columns.min(), columns.max()) == (9 - taps, 9 + taps)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_details_are_a_phrase(name):
+    shapes = tree_map(lambda a: tuple(a.shape) if torch.is_tensor(a) else a, arguments()[name])
+    assert OPS[name].detail(*shapes).count("\n") == 0 and len(OPS[name].detail(*shapes)) > 5

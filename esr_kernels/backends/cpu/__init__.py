@@ -6,10 +6,15 @@ float32 and rounds once at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import cache
 from importlib.util import find_spec
 
 import torch
+from torch.fx import GraphModule
+
+from ...op import Op
+from ..contract import Compiled
 
 try:
     from esr_kernels import _C
@@ -22,39 +27,38 @@ except ImportError as error:
     )
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = (
-    "conv_act",
-    "depthwise3x3_act",
-    "spab",
-    "esa",
-    "conv3x3_pixel_shuffle",
-    "selective_scan",
-    "graph",
-)
 
 
-def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
-    """``None`` when this backend computes ``op`` there, else why not."""
+def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
+    """See :class:`Backend`."""
+    if reason := graph_refusal((), device, dtype):
+        return reason
+    from .eager import COMPUTED
+
+    return None if op.name in COMPUTED else f"has no kernel for {op.name}"
+
+
+def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
+    """See :class:`Backend`."""
     if device.type != "cpu":
         return f"the tensor is on {device.type}"
     if _C is None:
         return _WHY_NOT
     if dtype not in _DTYPES:
         return f"{str(dtype).removeprefix('torch.')} is left to torch"
-    if op not in _OPS:
-        return f"has no kernel for {op}"
     return None
 
 
-def implementation(op: str) -> Callable:
-    """The function that takes the schema arguments of ``op``."""
-    from . import ops
+@cache
+def implementation(op: Op) -> Callable:
+    """See :class:`Backend`."""
+    from .eager import implementation
 
-    return getattr(ops, op)
+    return implementation(op)
 
 
-def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
-    """See :func:`esr_kernels.backends.bind`."""
+def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) -> Compiled:
+    """See :class:`Backend`."""
     from ..lowering import partition
     from .builder import OP_SET
 
@@ -72,7 +76,7 @@ _TESTED = {
 
 
 def describe() -> tuple[bool, str]:
-    """Whether the kernels are built, which instruction set they use, and how far it was tested."""
+    """See :class:`Backend`: the instruction set in use, and how far each was tested."""
     if _C is None:
         return False, _WHY_NOT
     from .builder import isa

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from esr_kernels import _C
 
+from ...op import Op
 from ..layout import memory_format
 from ..lowering import program
 
@@ -105,15 +106,15 @@ LOWER = {
 }
 
 
-def _supports(op: str, args: tuple) -> bool:
-    if op == "conv_act":
+def _supports(op: Op, args: tuple) -> bool:
+    if op.name == "conv_act":
         return 1 <= len(args[0]) <= MAX_SOURCES
-    return op != "conv3x3_pixel_shuffle" or args[3] <= MAX_FACTOR
+    return op.name != "conv3x3_pixel_shuffle" or args[3] <= MAX_FACTOR
 
 
-def _standalone(op: str, args: tuple) -> bool:
-    # A 1x1 convolution by itself is left to torch, see ops.py.
-    return op != "conv_act" or args[1][-1:] != (1,)
+def _standalone(op: Op, args: tuple) -> bool:
+    # A 1x1 convolution by itself is left to torch, see eager.py.
+    return op.name != "conv_act" or args[1][-1:] != (1,)
 
 
 OP_SET = program.OpSet("cpu", lambda dtype: Builder(), LOWER, _supports, _standalone)

@@ -8,12 +8,15 @@ float32; those of float16, over 16 channels, in float16 where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache, partial
 
 import torch
+from torch.fx import GraphModule
 
+from ...op import Op
 from .. import gpu
+from ..contract import Compiled
 from ..self_check import first_disagreement
 
 try:
@@ -28,15 +31,21 @@ _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _OPS = ("conv_act", "spab", "esa", "conv3x3_pixel_shuffle")
 
 
-def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
-    """``None`` when this backend computes ``op`` there, else why not.
+def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
+    """See :class:`Backend`. The first question about an op runs it on the device."""
+    if reason := _claims_not(device, dtype):
+        return reason
+    if op.name not in _OPS:
+        return f"has no kernel for {op.name}"
+    return first_disagreement((op,), implementation, device, dtype, rounding(dtype))
 
-    The first question about an op runs it once on the device, see ``self_check``.
-    """
-    names = _OPS if op == "graph" else (op,)
-    return _claims_not(op, device, dtype) or first_disagreement(
-        names, implementation, device, dtype, rounding(dtype)
-    )
+
+def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
+    """See :class:`Backend`."""
+    if reason := _claims_not(device, dtype):
+        return reason
+    mine = sorted((op for op in ops if op.name in _OPS), key=lambda op: op.name)
+    return first_disagreement(tuple(mine), implementation, device, dtype, rounding(dtype))
 
 
 def rounding(dtype: torch.dtype) -> torch.dtype:
@@ -46,7 +55,7 @@ def rounding(dtype: torch.dtype) -> torch.dtype:
     return gpu.rounding(dtype)
 
 
-def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
+def _claims_not(device: torch.device, dtype: torch.dtype) -> str | None:
     if device.type != "cuda":
         return f"the tensor is on {device.type}"
     if not _is_built():
@@ -57,8 +66,6 @@ def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None
         return f"{str(dtype).removeprefix('torch.')} is left to torch"
     if dtype == torch.float32 and not gpu.allows_tf32():
         return "float32 without TF32 is left to Triton"
-    if op not in (*_OPS, "graph"):
-        return f"has no kernel for {op}"
     return None
 
 
@@ -67,15 +74,15 @@ def _is_built() -> bool:
 
 
 @cache
-def implementation(op: str) -> Callable:
-    """The function that takes the schema arguments of ``op``."""
+def implementation(op: Op) -> Callable:
+    """See :class:`Backend`."""
     from . import ops
 
     return partial(ops.run, op)
 
 
-def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
-    """See :func:`esr_kernels.backends.bind`."""
+def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) -> Compiled:
+    """See :class:`Backend`."""
     from ..lowering import partition
     from .builder import OP_SET
 
@@ -83,10 +90,10 @@ def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.
 
 
 def describe() -> tuple[bool, str]:
-    """Whether the kernels can run here, and how far they have been tested."""
+    """See :class:`Backend`."""
     if not _is_built():
         return False, _MISSING
     tested = "run on the CPU by an emulator; never run on a GPU"
     kernels = f"{', '.join(_OPS)}: compiled for {', '.join(_C.cuda.targets)}, {tested}"
-    reason = _claims_not("graph", torch.device("cuda"), torch.float16)
+    reason = _claims_not(torch.device("cuda"), torch.float16)
     return reason is None, kernels if reason is None else f"{reason}; {kernels}"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from esr_kernels import _C
 
+from ...op import Op
 from .. import gpu
 from ..layout import empty_like
 from ..lowering import program
@@ -96,11 +97,11 @@ LOWER = {
 }
 
 
-def _supports(op: str, args: tuple) -> bool:
-    if op == "esa" and (args[1][0] > MAX_ESA_CHANNELS or args[0][1] > MAX_GATED_CHANNELS):
+def _supports(op: Op, args: tuple) -> bool:
+    if op.name == "esa" and (args[1][0] > MAX_ESA_CHANNELS or args[0][1] > MAX_GATED_CHANNELS):
         return False
-    sources = args[0] if op == "conv_act" else [args[0]]
-    return op in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
+    sources = args[0] if op.name == "conv_act" else [args[0]]
+    return op.name in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
 
 
 OP_SET = program.OpSet("cuda", Builder, LOWER, supports=_supports, standalone=_supports)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from ..node import op_name
+from ...op import Op, called_op
 from .casting import cast
-from .program import OpSet, activations
+from .program import OpSet
 
 _SHIFTS = {operator.add: 1, torch.add: 1, operator.sub: -1, torch.sub: -1}
 
@@ -45,9 +45,15 @@ def compile_graph(
             ends.add_subgraph(f"subgraph_{level}", subgraph)
     where = {n.name: op_set.name for n in taken}
     for node in graph.graph.nodes:  # an op outside the subgraphs is dispatched by itself
-        if node not in taken and op_name(node) in op_set.lower:
+        if node not in taken and _lowered(node, op_set):
             where[node.name] = op_set.name if _standalone(node, constants, op_set) else "reference"
     return GraphModule(modules, ends.finished()).to(dtype), where
+
+
+def _lowered(node: Node, op_set: OpSet) -> Op | None:
+    """The op that the node calls, if programs can have it."""
+    op = called_op(node)
+    return op if op and op.name in op_set.lower else None
 
 
 def _attribute(graph: GraphModule, target: str) -> Tensor:
@@ -60,25 +66,23 @@ def _shape(node: Node) -> tuple[int, ...]:
 
 
 def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
-    """The nodes that become steps: ops, the parts of spab's pair, and shifts of a picture.
+    """Nodes that become steps: ops, elements of an op's results, and shifts of a picture.
 
     A program works at one resolution: the one at which most of its ops read.
     """
     taken: set[Node] = set()
-    sizes = Counter(_shape(_first(n))[2:] for n in graph.nodes if op_name(n) in op_set.lower)
+    sizes = Counter(_shape(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
     size = sizes.most_common(1)[0][0] if sizes else ()
     for node in graph.nodes:
         reads = [n for n in node.all_input_nodes if n not in constants]
-        op = op_name(node)
-        if node.target is operator.getitem and op_name(node.args[0]) == "spab":
+        op = called_op(node)
+        if node.target is operator.getitem and called_op(node.args[0]):
             taken.update([node] if node.args[0] in taken else [])
             continue
         if not reads or any(_shape(n)[2:] != size for n in reads if n not in taken):
             continue
         fits = _supports(node, constants, op_set) if op else _shift(node, constants) is not None
-        if fits and not any(
-            n in taken and (not op or op_name(n) == "conv3x3_pixel_shuffle") for n in reads
-        ):
+        if fits and not any(n in taken and (not op or _shape(n)[2:] != size) for n in reads):
             taken.add(node)
     return taken
 
@@ -107,7 +111,7 @@ def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bo
     Depthwise convolutions are soon computed: in a group that has no other such ops, not more than
     four pictures may come and go for each. In LKFN ten do, and programs were slower than torch.
     """
-    standalone = [op_name(node) for node in group if _standalone(node, constants, op_set)]
+    standalone = [node.target.name for node in group if _standalone(node, constants, op_set)]
     if set(standalone) != {"depthwise3x3_act"}:
         return bool(standalone)
     reads = {n for node in group for n in node.all_input_nodes} - group - set(constants)
@@ -117,7 +121,7 @@ def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bo
 
 def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Whether it is an op that the backend computes by itself."""
-    op = op_name(node)
+    op = _lowered(node, op_set)
     return op is not None and op_set.standalone(op, _outlined(node, constants))
 
 
@@ -133,10 +137,10 @@ def _first(node: Node) -> Node:
 
 def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Whether an op can be a step: the op_set knows it, and its weights are constants."""
-    op = op_name(node)
-    if op not in op_set.lower or not op_set.supports(op, _outlined(node, constants)):
+    op = _lowered(node, op_set)
+    if op is None or not op_set.supports(op, _outlined(node, constants)):
         return False
-    read = [a for a in activations(op, node.args) if a is not None]
+    read = op.activations_of(node.args)
     weights = [n for n in node.all_input_nodes if n not in read]
     return all(n in constants for n in weights) and not any(a in constants for a in read)
 
@@ -253,10 +257,10 @@ class Subgraph(nn.Module):
             if read not in values and read not in constants:
                 values[read] = self._picture(read)
         args = map_arg(node.args, lambda n: constants[n] if n in constants else values[n])
-        op = op_name(node)
-        if op is None:  # an element of spab's pair
+        op = called_op(node)
+        if op is None:  # an element of an op's results
             return args[0][args[1]]
-        return op_set.lower[op](self.builder, *args)
+        return op_set.lower[op.name](self.builder, *args)
 
     def forward(self, *pictures: Tensor) -> list[Tensor]:
         return self.builder.run(pictures, self.dtypes)

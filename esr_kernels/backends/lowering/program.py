@@ -1,4 +1,4 @@
-"""What backends have in common whose kernels run as programs: C++ objects, built step by step.
+"""Programs: C++ objects, built step by step, that compute a subgraph; common to all backends.
 
 A *value* is the number that a program gave to the result of a step.
 """
@@ -12,23 +12,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...op import Op
+
 
 @dataclass(frozen=True)
 class OpSet:
-    """What a backend's programs can say.
+    """The ops that a backend's programs can have.
 
-    ``name``: of the backend. ``builder``: makes an empty program for tensors of a dtype. ``lower``:
-    a function per op, which takes the builder, and the op's schema arguments with values for
-    activations; it returns what the op's results are, values or :class:`Shuffled`. ``supports``:
-    whether an op, given by name and schema arguments with shapes in place of tensors, can be a
-    step. ``standalone``: likewise, whether the backend computes it outside of a larger program too.
+    Attributes:
+        name: of the backend.
+        builder: makes an empty program for tensors of a dtype.
+        lower: a function per op, by name. It takes the builder and the op's schema arguments with
+            values for activations, and returns the op's results: values or :class:`Shuffled`.
+        supports: takes an op of ``lower`` and its schema arguments with shapes in place of tensors;
+            true if it can be part of a program.
+        standalone: likewise, true if a program of this op alone is faster than torch.
     """
 
     name: str
     builder: Callable[[torch.dtype], Builder]
     lower: Mapping[str, Callable]
-    supports: Callable[[str, tuple], bool]
-    standalone: Callable[[str, tuple], bool]
+    supports: Callable[[Op, tuple], bool]
+    standalone: Callable[[Op, tuple], bool]
 
 
 @dataclass(frozen=True)
@@ -167,25 +172,3 @@ def esa(b: Builder, x, *weights) -> int:
 
 def conv3x3_pixel_shuffle(b: Builder, x, weight, bias, upscale_factor, skip) -> Shuffled:
     return Shuffled(b.conv([x], weight, bias), upscale_factor, skip)
-
-
-def map_activations(op: str, args: tuple, f: Callable) -> tuple:
-    """The schema arguments of ``op`` with ``f`` of each activation in its place; None stays."""
-
-    def optional(x: Any) -> Any:
-        return None if x is None else f(x)
-
-    if op == "conv_act":
-        return (tuple(map(f, args[0])), *args[1:5], optional(args[5]))
-    if op == "depthwise3x3_act":
-        return (f(args[0]), *args[1:5], optional(args[5]), *args[6:])
-    if op == "conv3x3_pixel_shuffle":
-        return (f(args[0]), *args[1:4], optional(args[4]))
-    return (f(args[0]), *args[1:])
-
-
-def activations(op: str, args: tuple) -> list:
-    """What an op reads besides its weights."""
-    found: list = []
-    map_activations(op, args, found.append)
-    return found

@@ -8,14 +8,17 @@ CPU tensors too, where ``TRITON_INTERPRET=1`` runs the kernels without a GPU and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
 import torch
+from torch.fx import GraphModule
 
+from ...op import Op
 from .. import gpu
+from ..contract import Compiled
 from ..lowering.casting import casting
 from ..self_check import first_disagreement
 
@@ -25,23 +28,32 @@ _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _OPS = ("conv_act", "depthwise3x3_act", "spab", "esa", "conv3x3_pixel_shuffle", "selective_scan")
 
 
-def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
-    """``None`` when this backend computes ``op`` there, else why not.
-
-    On a GPU the first question about an op runs it once, see ``self_check``.
-    """
-    reason = _claims_not(op, device, dtype)
-    if reason or not _is_gpu(device):
+def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
+    """See :class:`Backend`. On a GPU the first question about an op runs it: ``self_check``."""
+    if reason := _claims_not(device, dtype):
         return reason
-    names = _OPS if op == "graph" else (op,)
-    return first_disagreement(names, implementation, device, dtype, gpu.rounding(dtype))
+    if op.name not in _OPS:
+        return f"has no kernel for {op.name}"
+    if not _is_gpu(device):
+        return None
+    return first_disagreement((op,), implementation, device, dtype, gpu.rounding(dtype))
+
+
+def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
+    """See :class:`Backend`."""
+    if reason := _claims_not(device, dtype):
+        return reason
+    if not _is_gpu(device):
+        return None
+    mine = sorted((op for op in ops if op.name in _OPS), key=lambda op: op.name)
+    return first_disagreement(tuple(mine), implementation, device, dtype, gpu.rounding(dtype))
 
 
 def _is_gpu(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
-def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
+def _claims_not(device: torch.device, dtype: torch.dtype) -> str | None:
     if device.type != "cuda" and not (device.type == "cpu" and _asked_to_interpret()):
         return f"the tensor is on {device.type}"
     if not _INSTALLED:
@@ -50,8 +62,6 @@ def _claims_not(op: str, device: torch.device, dtype: torch.dtype) -> str | None
         return unfit
     if dtype not in _DTYPES:
         return f"{str(dtype).removeprefix('torch.')} is left to torch"
-    if op not in (*_OPS, "graph"):
-        return f"has no kernel for {op}"
     return None
 
 
@@ -61,13 +71,13 @@ def _asked_to_interpret() -> bool:
 
 
 @cache
-def implementation(op: str) -> Callable:
-    """The function that takes the schema arguments of ``op``."""
-    return getattr(import_module(f".{op}", __package__), op)
+def implementation(op: Op) -> Callable:
+    """See :class:`Backend`."""
+    return getattr(import_module(f".{op.name}", __package__), op.name)
 
 
-def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.dtype):
-    """See :func:`esr_kernels.backends.bind`."""
+def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) -> Compiled:
+    """See :class:`Backend`."""
     from .graph import compile_graph as compile_
 
     run, where = compile_(graph, dtype, _OPS)
@@ -79,8 +89,8 @@ _TESTED = "compiled for sm_80, sm_90, sm_100 and interpreted; never run on a GPU
 
 
 def describe() -> tuple[bool, str]:
-    """Whether the kernels can run here, and how far they have been tested."""
+    """See :class:`Backend`."""
     device = torch.device("cpu" if _asked_to_interpret() else "cuda")
-    reason = _claims_not("graph", device, torch.float32)
+    reason = _claims_not(device, torch.float32)
     kernels = f"{', '.join(_OPS)}: {_TESTED}"
     return reason is None, kernels if reason is None else f"{reason}; {kernels}"

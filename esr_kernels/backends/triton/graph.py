@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
+from ...op import called_op
 from ..layout import memory_format
-from ..node import op_name
 from .conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
 
 
@@ -22,7 +22,8 @@ def compile_graph(
     Results have the memory format of the first input; where the graph ends in
     ``conv3x3_pixel_shuffle``, its kernel writes the picture in that format.
     """
-    where = {node.name: "triton" for node in graph.graph.nodes if op_name(node) in ops}
+    called = ((node, called_op(node)) for node in graph.graph.nodes)
+    where = {node.name: "triton" for node, op in called if op and op.name in ops}
     return GraphModule(graph, _with_ends(graph.graph)).to(dtype), where
 
 
@@ -44,7 +45,8 @@ def _with_ends(graph: Graph) -> Graph:
 
 def _formatted(graph: Graph, result: Node, like: Node) -> Node:
     """The node's result in the memory format of ``like``."""
-    if op_name(result) == "conv3x3_pixel_shuffle" and not result.users:
+    op = called_op(result)
+    if op and op.name == "conv3x3_pixel_shuffle" and not result.users:
         return graph.call_function(_tail, (*result.args, like))
     return graph.call_function(_in_format, (result, like))
 

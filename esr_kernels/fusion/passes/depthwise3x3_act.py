@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from torch.fx import Graph
 
-from ..graph import DEPTHWISE, bare_conv, depthwise_of, in_order, only_use, replace_with
+from ...ops import DEPTHWISE3X3_ACT
+from ..graph import bare_conv, depthwise_of, in_order, only_use, replace_with
 
 
 def fuse_pointwise(graph: Graph) -> None:
@@ -15,7 +16,7 @@ def fuse_pointwise(graph: Graph) -> None:
 
     Over a concatenation the 1x1 stays by itself: it reads the parts, which the op cannot.
     """
-    for node in in_order(graph, DEPTHWISE):
+    for node in in_order(graph, DEPTHWISE3X3_ACT):
         depthwise = depthwise_of(node)
         (before,) = depthwise.inputs
         conv = bare_conv(before, 1)
@@ -25,5 +26,5 @@ def fuse_pointwise(graph: Graph) -> None:
         fused = replace(
             depthwise, inputs=conv.inputs, pointwise=conv.weight, pointwise_bias=conv.bias
         )
-        replace_with(node, DEPTHWISE, fused.args, before)
+        replace_with(node, DEPTHWISE3X3_ACT, fused.args, before)
         graph.erase_node(before)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
+from ...ops import ESA
 from ..graph import (
-    ESA,
     Conv,
     bare_conv,
     calls,

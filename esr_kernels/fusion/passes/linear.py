@@ -5,18 +5,8 @@ from __future__ import annotations
 import torch
 from torch.fx import Graph, Node
 
-from ..graph import (
-    CONV,
-    Conv,
-    constant,
-    conv_of,
-    in_order,
-    only_use,
-    paths,
-    replace_with,
-    shape,
-    value,
-)
+from ...ops import CONV_ACT
+from ..graph import Conv, constant, conv_of, in_order, only_use, paths, replace_with, shape, value
 
 
 def merge_linear(graph: Graph) -> None:
@@ -26,7 +16,7 @@ def merge_linear(graph: Graph) -> None:
     Exact at the borders, because the 1x1 comes after the padding. (The other way round it is not:
     a bias before the padding is missing in the padded ring.) Not done where it costs more.
     """
-    for node in in_order(graph, CONV):
+    for node in in_order(graph, CONV_ACT):
         outer = conv_of(node, 1)
         if outer is None or not outer.bare:
             continue
@@ -58,7 +48,7 @@ def _merge(node: Node, outer: Conv, index: int, inner: Conv) -> None:
         if rest:
             others = torch.cat([w[:, : columns.start], w[:, columns.stop :]], 1)[..., None, None]
             args = Conv(rest, constant(graph, others, f"{path}.others"), None).args
-            residual = graph.call_function(CONV, args)
+            residual = graph.call_function(CONV_ACT, args)
             residual.meta.update(node.meta, paths=paths(node))
         merged = Conv(
             inner.inputs,
@@ -66,7 +56,7 @@ def _merge(node: Node, outer: Conv, index: int, inner: Conv) -> None:
             constant(graph, bias, f"{path}.bias"),
             residual=residual,
         )
-    replace_with(node, CONV, merged.args, part)
+    replace_with(node, CONV_ACT, merged.args, part)
     graph.erase_node(part)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch.fx import Graph
 
+from ...ops import SELECTIVE_SCAN
 from ...ops.selective_scan import reference
-from ..graph import SELECTIVE_SCAN, in_order, replace_with
+from ..graph import in_order, replace_with
 
 
 def fuse_selective_scan(graph: Graph) -> None:

@@ -6,7 +6,8 @@ import operator
 
 from torch.fx import Graph, Node
 
-from ..graph import CONV, SPAB, Conv, conv_of, in_order, only_use, paths, replace_with, sweep
+from ...ops import CONV_ACT, SPAB
+from ..graph import Conv, conv_of, in_order, only_use, paths, replace_with, sweep
 
 
 def fuse_spab(graph: Graph) -> None:
@@ -14,7 +15,7 @@ def fuse_spab(graph: Graph) -> None:
 
     The first hidden map may be read elsewhere too: the op returns it.
     """
-    for node in in_order(graph, CONV):
+    for node in in_order(graph, CONV_ACT):
         third = conv_of(node, 3)
         if third is None or third.act != "spab" or len(third.inputs) != 1:
             continue

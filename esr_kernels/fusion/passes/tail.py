@@ -8,16 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from ..graph import (
-    CONV3X3_PIXEL_SHUFFLE,
-    bare_conv,
-    calls,
-    in_order,
-    only_use,
-    replace_with,
-    shape,
-    sweep,
-)
+from ...ops import CONV3X3_PIXEL_SHUFFLE
+from ..graph import bare_conv, calls, in_order, only_use, replace_with, shape, sweep
 
 
 def fuse_tail(graph: Graph) -> None:
