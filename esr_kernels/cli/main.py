@@ -50,10 +50,9 @@ def _parser() -> _Parser:
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    from tqdm import tqdm
+    from ..output.progress import print_above
 
-    # Through tqdm, which lifts its bar out of the way.
-    tqdm.write(f"esr-kernels: warning: {_one_line(message)}", file=sys.stderr)
+    print_above(f"esr-kernels: warning: {_one_line(message)}")
 
 
 def _one_line(error: object) -> str:
