@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..output.tables import text_table
 from .contest import OURS
 
 
@@ -43,14 +44,7 @@ def _terminal_table(group: str, cases: Sequence[dict]) -> str:
                 case["weights"],
             ]
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    return text_table(rows)
 
 
 def _beside(ms: float, ratio: float) -> str:

@@ -3,13 +3,14 @@
 import hashlib
 import http.client
 import ipaddress
-import os
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from ..output.files import whole_file
+from ..output.progress import BYTES, bar
 
 _CHUNK = 64 * 1024  # bytes
 
@@ -27,16 +28,10 @@ def download(url: str, target: Path, sha256: str, *, timeout_s: float = 30.0) ->
     """
     _require_secure(url)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            digest = _transfer(url, file, timeout_s, target.name)
+    with whole_file(target) as file:
+        digest = _transfer(url, file, timeout_s, target.name)
         if digest != sha256:
             raise ValueError(f"{url} delivered other content: sha256 {digest}, expected {sha256}")
-        os.replace(name, target)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
     return target
 
 
@@ -49,24 +44,19 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _transfer(url: str, file, timeout_s: float, label: str) -> str:
-    from tqdm import tqdm
-
+def _transfer(url: str, file: BinaryIO, timeout_s: float, label: str) -> str:
     opener = urllib.request.build_opener(_SecureRedirects)
     digest = hashlib.sha256()
     received = 0
     try:
         with opener.open(url, timeout=timeout_s) as response:
             total = int(response.headers.get("Content-Length") or 0)
-            # disable=None: no bar where nobody watches.
-            with tqdm(
-                total=total or None, desc=label, unit="B", unit_scale=True, disable=None
-            ) as bar:
+            with bar(True, total or None, BYTES, label=label) as advance:
                 while chunk := response.read(_CHUNK):
                     file.write(chunk)
                     digest.update(chunk)
                     received += len(chunk)
-                    bar.update(len(chunk))
+                    advance(len(chunk))
     except urllib.error.HTTPError as error:
         raise ConnectionError(f"{url} answered {error.code} {error.reason}") from error
     except http.client.HTTPException as error:

@@ -1,1 +1,1 @@
-"""Everything written for a person: whole files, tables, figures, progress bars."""
+"""Output for people: atomic files, tables, figures, progress bars."""

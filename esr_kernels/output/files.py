@@ -1,19 +1,39 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing: a file appears complete or not at all."""
 
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path`` that becomes ``path`` when the block succeeds.
+
+    An error or an interrupt inside the block removes the temporary file and leaves what was at
+    ``path`` before.
+
+    Args:
+        path: The file to write. Its folder must exist.
+
+    Yields:
+        The temporary file, open for writing bytes.
+    """
+    # Two writers of one path, in threads or processes, must not share a temporary file.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` under another name beside ``path`` and rename it.
-
-    An interrupt leaves the file that was there before.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write ``content`` to ``path``, complete or not at all."""
+    with whole_file(path) as file:
+        file.write(content)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
+from ..output.progress import bar
 from .export import export
 from .pairs import read_pairs
 from .recipe import RECIPES
@@ -48,12 +48,11 @@ def _train(arguments: argparse.Namespace) -> int:
     state = arguments.out / "state.pth"
     if state.exists():
         trainer.resume(state)
-    with tqdm(total=recipe.iterations, initial=trainer.iteration, unit=" steps") as bar:
+    with bar(True, recipe.iterations, "steps", start=trainer.iteration) as advance:
 
         def on_step() -> None:
-            bar.update()
-            if trainer.log:
-                bar.set_postfix(loss=f"{trainer.log[-1][1]:.5f}", dB=f"{trainer.log[-1][2]:.3f}")
+            _, loss, psnr_db = trainer.log[-1] if trainer.log else (0, 0.0, 0.0)
+            advance(note=f"loss={loss:.5f}, dB={psnr_db:.3f}" if trainer.log else "")
 
         trainer.run(state, on_step)
     for path in export(trainer, arguments.out):

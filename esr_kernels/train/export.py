@@ -1,40 +1,45 @@
-"""What a training run leaves: the weights, a card that says where they come from, the curve."""
+"""Results of a training run: the weights, their provenance, the learning curve."""
 
 import hashlib
 import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .. import system
 from ..output.files import write_whole
-from .curve import plot
+from .curve import draw
 from .trainer import Trainer
 
 
 def export(trainer: Trainer, folder: Path) -> list[Path]:
-    """Write weights, curve and provenance into ``folder``; returns their paths.
+    """Write weights, learning curve and provenance into ``folder``.
 
-    ``span.safetensors``: the averaged weights, merged in float64, as float16. ``span.png``: the
-    learning curve. ``span.json``: ``provenance``.
+    ``span.safetensors`` holds the averaged weights, merged in float64, as float16. ``span.png`` is
+    the learning curve, ``span.json`` the result of ``provenance``.
+
+    Returns:
+        The paths of the three files.
     """
     weights, curve, card = (folder / f"span.{suffix}" for suffix in ("safetensors", "png", "json"))
     state = {key: value.half().contiguous() for key, value in trainer.slim().state_dict().items()}
-    save_file(state, weights, metadata={"format": "pt"})
-    plot(trainer.log, curve)
-    write_whole(card, (json.dumps(provenance(trainer, weights), indent=1) + "\n").encode())
+    content = save(state, metadata={"format": "pt"})
+    facts = provenance(trainer, hashlib.sha256(content).hexdigest())
+    write_whole(weights, content)
+    write_whole(curve, draw(trainer.log, "png"))
+    write_whole(card, (json.dumps(facts, indent=1) + "\n").encode())
     return [weights, curve, card]
 
 
-def provenance(trainer: Trainer, weights: Path) -> dict:
-    """All that tells these weights from others: pictures, recipe, machine, time, result."""
+def provenance(trainer: Trainer, sha256: str) -> dict[str, object]:
+    """List the pictures, recipe, machine, time and log of a run, and the hash of its weights."""
     here = system.info()
     return {
         "network": f"SPAN, {trainer.recipe.width} channels, x{trainer.recipe.scale}",
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "sha256": sha256,
         "training_pictures": len(trainer.training),
-        "validation_pictures": [pair.name for pair in trainer.validation],
+        "validation_pictures": [picture.name for picture in trainer.validation],
         "pictures_sha256": trainer.data,
         "recipe": trainer.recipe.as_dict(),
         "hours": round(trainer.time_s / 3600, 2),

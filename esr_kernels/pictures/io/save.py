@@ -9,6 +9,7 @@ import numpy as np
 from PIL import ExifTags
 from PIL import Image as Pillow
 
+from ...output.files import whole_file
 from .image import Image
 
 
@@ -124,15 +125,11 @@ def save(path, picture: Pillow.Image, *, overwrite: bool = False, **metadata) ->
     if "exif" in metadata:
         # libtiff, which compresses, cannot write EXIF directories; Pillow's own writer can.
         options.pop("compression", None)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("xb") as file:
+        with whole_file(path) as file:
             picture.save(file, format=container.name, **options)
-        part.replace(path)
     except (RuntimeError, ValueError) as error:  # Pillow's encoders raise both
         raise ValueError(f"{path} could not be written: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _to_pillow(planes: np.ndarray, container: _Format) -> Pillow.Image:

@@ -1,0 +1,18 @@
+"""``esr-kernels info``: versions, hardware, backends and weights of this machine."""
+
+import argparse
+
+
+def add(commands) -> None:
+    """Add the sub-command to ``commands``."""
+    command = commands.add_parser(
+        "info", help="list what this machine has, and why the rest is missing"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ..system import info
+
+    print(info())
+    return 0
