@@ -86,7 +86,7 @@ class Accelerated(Replacement):
 
 
 def _is_watched() -> bool:
-    """Whether something else records, counts or transforms what torch computes just now."""
+    """Return true while something else records, counts or transforms what torch computes."""
     return bool(
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
@@ -136,7 +136,7 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
         isinstance(compute_dtype, torch.dtype) and compute_dtype.is_floating_point
     ):
         raise TypeError(
-            f"compute_dtype has to be a floating torch dtype such as torch.float16, "
+            f"compute_dtype must be a floating torch dtype such as torch.float16, "
             f"not {compute_dtype!r}"
         )
     uninstall(module)
@@ -154,7 +154,7 @@ def _accelerate(fast: Accelerated, is_root: bool) -> None:
 
 
 def explain(model) -> Report:
-    """What became of every block of the network: the op it was fused into, or why it was not.
+    """Report, block by block, the op that each was fused into, or why it was not.
 
     ``str()`` of the result is a table, one line per block: module path, op (``torch`` for what runs
     there as before, ``as it is`` for a module that could not be followed), backend, details. A

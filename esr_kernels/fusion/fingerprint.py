@@ -1,4 +1,4 @@
-"""What a plan was made from, so that it is noticed when that changes.
+"""Fingerprint of all that a plan was made from, so that a change is noticed.
 
 Folded and packed weights are a cache of the module's tensors. ``state_dict`` loading, optimiser
 steps, ``.to()``, ``.half()`` and assignments change a tensor's identity, version, dtype, device or
@@ -83,7 +83,7 @@ class Fingerprint:
         return list(map(_TRAINING, self._modules))
 
     def holds(self) -> bool:
-        """Whether nothing has changed."""
+        """Return true if nothing has changed."""
         now = [attributes.get(name) for attributes, name in self._slots]
         return all(map(operator.is_, now, self._held)) and self._mark() == self._marks
 

@@ -1,4 +1,4 @@
-"""Words in which the passes speak about a graph.
+"""Graph helpers that the passes share.
 
 A *constant* is a ``get_attr`` node whose float64 tensor stands in ``meta["value"]``. Nodes of ops
 carry ``meta["paths"]``, the modules whose work they do, and every tensor node of the normalised
@@ -54,12 +54,12 @@ def paths(*nodes: Node) -> tuple[str, ...]:
 
 
 def only_use(node: Any) -> bool:
-    """Whether exactly one other node reads this one."""
+    """Return true if exactly one other node reads this one."""
     return isinstance(node, Node) and len(node.users) == 1
 
 
 def calls(node: Any, *targets: Callable) -> bool:
-    """Whether the node calls one of these functions."""
+    """Return true if the node calls one of these functions."""
     return isinstance(node, Node) and node.op == "call_function" and node.target in targets
 
 

@@ -1,4 +1,4 @@
-"""How far a fused graph looks: the border that a tile needs to come out like the whole picture."""
+"""Receptive field of a fused graph: the border that makes a tile equal to the whole picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is put on a module instance, and how it is taken off again.
+"""Replacement of a module instance's forward, and its removal.
 
 ``nn.Module.__call__`` looks ``forward`` up on the instance first, so one entry in the instance's
 ``__dict__`` replaces the computation while class, parameters, ``state_dict`` and hooks stay.
@@ -33,7 +33,7 @@ class Replacement:
         return self.__wrapped__.__code__  # torch.export reads the parameters' names here
 
     def original(self, *args, **kwargs):
-        """What the module would do without the replacement."""
+        """The module's forward without the replacement."""
         if self.previous is not None:
             return self.previous(*args, **kwargs)
         return type(self.module).forward(self.module, *args, **kwargs)

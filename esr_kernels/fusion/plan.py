@@ -30,7 +30,7 @@ from .verify import SIZES, agree, rewrite, sample_picture
 
 @dataclass
 class Plan:
-    """How to compute one module.
+    """Compiled computation of one module.
 
     ``fingerprint``: what it was made from. ``run``: the fused computation, or None where the module
     keeps its own forward. ``halo``: see ``fusion.halo``. ``retry``: whether a change of the
@@ -48,7 +48,7 @@ class Plan:
     guards: list[Guard] = field(default_factory=list)
 
     def accepts(self, x: Tensor) -> bool:
-        """Whether ``x`` is what the plan was made for: ``[N, C, H, W]`` of its kind, not empty."""
+        """Return true for an ``x`` that the plan is made for: ``[N, C, H, W]``, not empty."""
         fits = x.dim() == 4 and x.shape[1] == self.channels and x.numel() > 0
         return fits and x.dtype == self.dtype and x.device == self.device and self._guarded(x)
 

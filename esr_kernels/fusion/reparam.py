@@ -40,7 +40,7 @@ class _Roles:
 
 
 def looks_reparameterised(module: nn.Module) -> bool:
-    """Whether it has the parts of a re-parameterised convolution."""
+    """Return true if it has the parts of a re-parameterised convolution."""
     return _roles(module) is not None
 
 

@@ -1,4 +1,4 @@
-"""What became of a network, line by line."""
+"""Reports of ``explain``: one line per block of a network."""
 
 from __future__ import annotations
 

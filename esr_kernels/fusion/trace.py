@@ -237,7 +237,7 @@ def _source(value: Any) -> Tensor | None:
 
 
 def _query(node: Node) -> Callable[[Tensor], Any] | None:
-    """What the node's Python value is as a function of the input, if it asks only for its kind."""
+    """The node's Python value as a function of the input, if it asks only for the input's kind."""
     if node.op == "call_method":
         legal = node.target in _QUERY_METHODS
     else:

@@ -33,7 +33,7 @@ def sample_picture(channels: int, size: tuple[int, int]) -> Tensor:
 
 
 def agree(ours: Any, original: Any) -> bool:
-    """Whether two results, tensors or nests of them, are the same but for rounding."""
+    """Return true if two results, tensors or nests of them, are equal but for rounding."""
     (ours, structure), (theirs, expected) = tree_flatten(ours), tree_flatten(original)
     return structure == expected and all(map(_close, ours, theirs))
 

@@ -1,4 +1,4 @@
-"""What the ops ask of their arguments, and the sentences for what does not fit.
+"""Checks of the ops' arguments, with an error message for each that does not fit.
 
 Run at every call, so each check is a comparison or two and text is only made when one fails. Texts
 avoid device names: programs around us take some of them for "out of memory" and try again.
@@ -21,18 +21,18 @@ def tensors(**named: object) -> None:
     """Raises TypeError unless every argument is a tensor."""
     for name, value in named.items():
         if not isinstance(value, Tensor):
-            raise TypeError(f"{name} has to be a torch.Tensor, not {type(value).__name__}")
+            raise TypeError(f"{name} must be a torch.Tensor, not {type(value).__name__}")
 
 
 def optional_tensors(**named: object) -> None:
     """Raises TypeError unless every argument is a tensor or None."""
     for name, value in named.items():
         if value is not None and not isinstance(value, Tensor):
-            raise TypeError(f"{name} has to be a torch.Tensor or None, not {type(value).__name__}")
+            raise TypeError(f"{name} must be a torch.Tensor or None, not {type(value).__name__}")
 
 
 def image(name: str, x: Tensor) -> None:
-    """``x`` has to be ``[N, C, H, W]``, not empty, of a floating dtype."""
+    """Raise unless ``x`` is ``[N, C, H, W]``, not empty, of a floating dtype."""
     if x.dtype not in _DTYPES:
         raise TypeError(
             f"{name} is {short(x.dtype)}; use float32, float16, bfloat16 or float64 "
@@ -42,7 +42,7 @@ def image(name: str, x: Tensor) -> None:
 
 
 def sequence(name: str, x: Tensor) -> None:
-    """``x`` has to be ``[N, L, E]``, not empty, of a floating dtype."""
+    """Raise unless ``x`` is ``[N, L, E]``, not empty, of a floating dtype."""
     if x.dtype not in _DTYPES:
         raise TypeError(f"{name} is {short(x.dtype)}; use float32, float16, bfloat16 or float64")
     _axes(name, x, "N, L, E")
@@ -58,7 +58,7 @@ def _axes(name: str, x: Tensor, axes: str) -> None:
 
 
 def alike(x: Tensor, name: str, **others: Tensor | None) -> None:
-    """All tensors given have to be dense in torch's sense and share the dtype and device of ``x``.
+    """Raise unless all tensors are strided and share the dtype and device of ``x``.
 
     ``name`` is what the texts call ``x``.
     """
@@ -86,7 +86,7 @@ def _strided(name: str, x: Tensor) -> None:
 
 
 def shape(name: str, x: Tensor, expected: tuple[int, ...], why: str) -> None:
-    """``x`` has to have exactly this shape; nothing is broadcast."""
+    """Raise unless ``x`` has exactly this shape; nothing is broadcast."""
     if x.shape != expected:
         raise ValueError(f"{name} has shape {list(x.shape)}, expected {list(expected)} ({why})")
 
@@ -100,7 +100,7 @@ def conv(
     sizes: tuple[int, ...],
     makes: int | None = None,
 ) -> None:
-    """``weight`` has to be ``[Co, channels, k, k]`` with ``k`` in ``sizes``, ``bias`` ``[Co]``.
+    """Raise unless ``weight`` is ``[Co, channels, k, k]``, ``k`` in ``sizes``, ``bias`` ``[Co]``.
 
     ``makes`` is the ``Co`` expected, where only one fits.
     """

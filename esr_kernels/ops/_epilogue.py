@@ -1,4 +1,4 @@
-"""What follows a convolution's sum, once for every op that has it: activation, then residual."""
+"""Epilogue of convolutions, shared by every op that has one: activation, then residual."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ def detail(act: str, slope: float, residual: tuple[int, ...] | None) -> str:
 def check_types(act: object, slope: object) -> None:
     """Raises TypeError unless ``act`` is a string and ``slope`` a number."""
     if not isinstance(act, str) or not isinstance(slope, (int, float)):
-        raise TypeError("act has to be a string and slope a number")
+        raise TypeError("act must be a string and slope a number")

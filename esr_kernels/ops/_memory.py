@@ -1,4 +1,4 @@
-"""Whether ``out=`` may be written while the other arguments are read."""
+"""Overlap in memory between ``out=`` and the other arguments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check(out: Tensor, args: tuple) -> None:
 
 
 def apart(out: Tensor, x: Tensor) -> bool:
-    """Whether no element is in both; channel slices of one wider tensor are understood.
+    """Return true if no element is in both; channel slices of one tensor are told apart.
 
     Like torch, this compares storages first: tensors of different storages count as apart.
     """
@@ -37,7 +37,7 @@ def _extent(x: Tensor) -> int:
 
 
 def _channels_apart(a: Tensor, b: Tensor, offset: int) -> bool:
-    """Whether ``a`` and ``b``, ``offset`` elements later, are separate channels of one tensor."""
+    """Return true if ``a`` and ``b``, ``offset`` later, are separate channels of one tensor."""
     same_places = a.shape[0] == b.shape[0] and a.shape[2:] == b.shape[2:]
     if not same_places or a.stride() != b.stride() or a.stride(1) == 0:
         return False

@@ -106,5 +106,5 @@ def conv3x3_pixel_shuffle(
     _check.tensors(x=x, weight=weight)
     _check.optional_tensors(bias=bias, skip=skip)
     if isinstance(upscale_factor, bool) or not isinstance(upscale_factor, int):
-        raise TypeError(f"upscale_factor has to be an int, not {type(upscale_factor).__name__}")
+        raise TypeError(f"upscale_factor must be an int, not {type(upscale_factor).__name__}")
     return CONV3X3_PIXEL_SHUFFLE(x, weight, bias, upscale_factor, skip)

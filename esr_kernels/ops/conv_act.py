@@ -141,7 +141,7 @@ def conv_act(
     """
     inputs = [x] if isinstance(x, Tensor) else x
     if not isinstance(inputs, (list, tuple)):
-        raise TypeError(f"x has to be a torch.Tensor or a list of them, not {type(x).__name__}")
+        raise TypeError(f"x must be a torch.Tensor or a list of them, not {type(x).__name__}")
     for each in inputs:
         _check.tensors(x=each)
     _check.tensors(weight=weight)

@@ -130,11 +130,11 @@ PICTURE = torch.rand(1, 3, 6, 7)
 @pytest.mark.parametrize(
     ("error", "words", "args", "factor", "skip"),
     [
-        (TypeError, "x has to be a torch.Tensor, not str", ("x", W), 2, None),
-        (TypeError, "weight has to be", (X, None), 2, None),
-        (TypeError, "bias has to be", (X, W, 0), 2, None),
-        (TypeError, "skip has to be", (X, W), 2, "picture"),
-        (TypeError, "upscale_factor has to be an int, not float", (X, W), 2.0, None),
+        (TypeError, "x must be a torch.Tensor, not str", ("x", W), 2, None),
+        (TypeError, "weight must be", (X, None), 2, None),
+        (TypeError, "bias must be", (X, W, 0), 2, None),
+        (TypeError, "skip must be", (X, W), 2, "picture"),
+        (TypeError, "upscale_factor must be an int, not float", (X, W), 2.0, None),
         (TypeError, "x is uint8; use float32", (X.byte(), W), 2, None),
         (TypeError, "skip is uint8 but x is float32", (X, W), 2, PICTURE.byte()),
         (ValueError, "upscale_factor is 0", (X, W), 0, None),

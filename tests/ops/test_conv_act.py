@@ -219,11 +219,11 @@ WIDE = torch.rand(1, 8, 6, 7)
 @pytest.mark.parametrize(
     ("error", "words", "args", "kwargs"),
     [
-        (TypeError, "x has to be a torch.Tensor", ("picture", W), {}),
-        (TypeError, "x has to be a torch.Tensor", ([X, 1], W), {}),
-        (TypeError, "weight has to be", (X, None), {}),
-        (TypeError, "bias has to be", (X, W, 1.0), {}),
-        (TypeError, "act has to be a string", (X, W), {"act": None}),
+        (TypeError, "x must be a torch.Tensor", ("picture", W), {}),
+        (TypeError, "x must be a torch.Tensor", ([X, 1], W), {}),
+        (TypeError, "weight must be", (X, None), {}),
+        (TypeError, "bias must be", (X, W, 1.0), {}),
+        (TypeError, "act must be a string", (X, W), {"act": None}),
         (TypeError, "x is uint8; use float32", (X.byte(), W), {}),
         (TypeError, "weight is float16 but x is float32", (X, W.half()), {}),
         (TypeError, "x[1] is float64 but x is float32", ([X, X.double()], W), {}),

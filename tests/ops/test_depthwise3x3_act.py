@@ -189,11 +189,11 @@ P, WIDE = torch.rand(8, 5, 1, 1), torch.rand(8, 1, 3, 3)
 @pytest.mark.parametrize(
     ("error", "words", "args", "kwargs"),
     [
-        (TypeError, "x has to be a torch.Tensor", ([X], W), {}),
-        (TypeError, "weight has to be", (X, None), {}),
-        (TypeError, "bias has to be", (X, W, 1.0), {}),
-        (TypeError, "pointwise has to be", (X, W), {"pointwise": 1}),
-        (TypeError, "act has to be a string", (X, W), {"act": None}),
+        (TypeError, "x must be a torch.Tensor", ([X], W), {}),
+        (TypeError, "weight must be", (X, None), {}),
+        (TypeError, "bias must be", (X, W, 1.0), {}),
+        (TypeError, "pointwise must be", (X, W), {"pointwise": 1}),
+        (TypeError, "act must be a string", (X, W), {"act": None}),
         (TypeError, "x is uint8; use float32", (X.byte(), W), {}),
         (TypeError, "weight is float16 but x is float32", (X, W.half()), {}),
         (TypeError, "pointwise is float64 but x", (X, WIDE), {"pointwise": P.double()}),

@@ -122,9 +122,9 @@ def test_too_small(size):
 @pytest.mark.parametrize(
     ("error", "words", "position", "value"),
     [
-        (TypeError, "x has to be a torch.Tensor, not list", 0, [torch.rand(1, 5, 15, 15)]),
-        (TypeError, "w_f has to be a torch.Tensor, not NoneType", 3, None),
-        (TypeError, "b4 has to be a torch.Tensor or None", 10, 1),
+        (TypeError, "x must be a torch.Tensor, not list", 0, [torch.rand(1, 5, 15, 15)]),
+        (TypeError, "w_f must be a torch.Tensor, not NoneType", 3, None),
+        (TypeError, "b4 must be a torch.Tensor or None", 10, 1),
         (TypeError, "x is uint8; use float32", 0, torch.ones(1, 5, 15, 15).byte()),
         (TypeError, "w4 is float64 but x is float32", 9, torch.ones(5, 16, 1, 1).double()),
         (ValueError, "expected [N, C, H, W]", 0, torch.rand(5, 15, 15)),

@@ -222,8 +222,8 @@ def test_shapes_of_a_long_sequence_cost_nothing():
 @pytest.mark.parametrize(
     ("error", "words", "position", "value"),
     [
-        (TypeError, "c has to be a torch.Tensor, not list", 0, [1.0]),
-        (TypeError, "D has to be a torch.Tensor, not NoneType", 5, None),
+        (TypeError, "c must be a torch.Tensor, not list", 0, [1.0]),
+        (TypeError, "D must be a torch.Tensor, not NoneType", 5, None),
         (TypeError, "c is int64; use float32", 0, torch.ones(2, 7, 5).long()),
         (TypeError, "B is float64 but c is float32", 3, torch.ones(2, 7, 3).double()),
         (ValueError, "expected [N, L, E]; add the batch with c.unsqueeze(0)", 0, torch.rand(7, 5)),

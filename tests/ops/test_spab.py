@@ -127,9 +127,9 @@ def test_compile():
 @pytest.mark.parametrize(
     ("error", "words", "position", "value"),
     [
-        (TypeError, "x has to be a torch.Tensor, not ndarray", 0, torch.rand(1, 5, 6, 7).numpy()),
-        (TypeError, "w2 has to be a torch.Tensor, not NoneType", 3, None),
-        (TypeError, "b3 has to be a torch.Tensor or None, not float", 6, 0.5),
+        (TypeError, "x must be a torch.Tensor, not ndarray", 0, torch.rand(1, 5, 6, 7).numpy()),
+        (TypeError, "w2 must be a torch.Tensor, not NoneType", 3, None),
+        (TypeError, "b3 must be a torch.Tensor or None, not float", 6, 0.5),
         (TypeError, "x is int64; use float32", 0, torch.ones(1, 5, 6, 7).long()),
         (TypeError, "w1 is float32 but x is float16", 0, torch.ones(1, 5, 6, 7).half()),
         (TypeError, "b2 is bfloat16 but x is float32", 4, torch.ones(5).bfloat16()),

@@ -106,7 +106,7 @@ def _profitable(taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet) 
 
 
 def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Whether some op of the group would be computed by itself.
+    """Return true if some op of the group is worth a program of its own.
 
     Depthwise convolutions are soon computed: in a group that has no other such ops, not more than
     four pictures may come and go for each. In LKFN ten do, and programs were slower than torch.
@@ -120,7 +120,7 @@ def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bo
 
 
 def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Whether it is an op that the backend computes by itself."""
+    """Return true for an op that the backend computes outside of a larger program too."""
     op = _lowered(node, op_set)
     return op is not None and op_set.standalone(op, _outlined(node, constants))
 
@@ -136,7 +136,7 @@ def _first(node: Node) -> Node:
 
 
 def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Whether an op can be a step: the op_set knows it, and its weights are constants."""
+    """Return true for an op that programs can have, with constant weights."""
     op = _lowered(node, op_set)
     if op is None or not op_set.supports(op, _outlined(node, constants)):
         return False
@@ -158,7 +158,7 @@ def _shift(node: Node, constants: dict[Node, Tensor]) -> Tensor | None:
 
 
 def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
-    """How many subgraphs stand before each node, on the longest way to it."""
+    """Count the subgraphs before each node, on the longest path to it."""
     levels: dict[Node, int] = {}
     for node in graph.nodes:
         if node.op in ("placeholder", "get_attr", "output"):

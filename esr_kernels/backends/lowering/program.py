@@ -144,7 +144,7 @@ class Builder:
         return n, height, width
 
     def _shapes(self, n: int, height: int, width: int) -> list[tuple[int, ...]]:
-        """Of the results for inputs of this size."""
+        """Shapes of the results for inputs of this size."""
         return [(n, c, factor * height, factor * width) for c, factor in self._outputs]
 
 

@@ -1,4 +1,4 @@
-"""What a backend makes of weights, kept for as long as they stay the same."""
+"""Cache of packed weights, invalidated when a weight changes."""
 
 from __future__ import annotations
 

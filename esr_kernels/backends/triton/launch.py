@@ -1,4 +1,4 @@
-"""How a kernel is started: tile sizes and warps per architecture, precision, padding, strides."""
+"""Launches of kernels: tile sizes and warps per architecture, precision, padding, strides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Config:
         return {"BLOCK_H": self.block_h, "BLOCK_W": self.block_w}
 
     def tiles(self, n: int, height: int, width: int) -> int:
-        """How many cover ``n`` pictures of ``height`` x ``width`` output pixels."""
+        """Number of tiles that cover ``n`` pictures of ``height`` x ``width`` output pixels."""
         return n * -(-height // self.block_h) * -(-width // self.block_w)
 
 
@@ -67,7 +67,7 @@ def architecture(device: torch.device) -> tuple[int, int] | None:
 
 
 def precision(dtype: torch.dtype) -> str:
-    """How products of ``dtype`` are taken: ``tf32`` for float32 where the user lets torch's own
+    """Precision of products of ``dtype``: ``tf32`` for float32 where the user lets torch's own
     convolutions use it, else ``ieee``.
     """
     return "tf32" if dtype == torch.float32 and allows_tf32() else "ieee"
@@ -101,7 +101,7 @@ class Launch:
 
 
 def strides(x: Tensor | None) -> tuple[int, ...]:
-    """Of N, C, H, W, in elements; zeros for None."""
+    """Strides of N, C, H, W, in elements; zeros for None."""
     return (0, 0, 0, 0) if x is None else x.stride()
 
 

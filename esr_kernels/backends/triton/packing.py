@@ -56,7 +56,7 @@ class Weights:
 
     @property
     def blocks(self) -> int:
-        """How many programs share the output channels of a pixel."""
+        """Number of programs that share the output channels of a pixel."""
         return self.columns // self.block_n
 
     def constants(self) -> dict[str, Any]:

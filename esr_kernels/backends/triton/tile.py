@@ -50,7 +50,7 @@ def pixel_offsets(n, y, x, strides, VECTOR: tl.constexpr):
 
 @triton.jit
 def steps(down, right, strides):
-    """How far a pixel is from one that lies so many rows above and columns to the left."""
+    """Distance from a pixel to one that lies so many rows below and columns to the right."""
     return tl.cast(down, tl.int64) * strides[2] + tl.cast(right, tl.int64) * strides[3]
 
 

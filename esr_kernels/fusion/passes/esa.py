@@ -130,7 +130,7 @@ def _asks_size(node: Node) -> bool:
 
 
 def _is_size(size, like: set[Node]) -> bool:
-    """Whether ``size`` is written as height and width of one of these tensors."""
+    """Return true if ``size`` is written as height and width of one of these tensors."""
     if isinstance(size, tuple | list):
         return len(size) == 2 and _is_dim(size[0], like, 2) and _is_dim(size[1], like, 3)
     if not calls(size, operator.getitem):

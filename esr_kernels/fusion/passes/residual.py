@@ -1,4 +1,4 @@
-"""What follows a convolution and reads a second tensor: SPAB's gate and residual sums."""
+"""Fuse epilogues that read a second tensor: SPAB's gate and residual sums."""
 
 from __future__ import annotations
 
