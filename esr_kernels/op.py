@@ -6,6 +6,7 @@ tests, fallbacks and checks run its plain-torch ``reference``.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ class Op:
         name: in torch's namespace ``esr_kernels``, and in every file that implements the op.
         target: the op as torch knows it, from schema arguments to fresh tensors.
         arguments: names of the schema's arguments.
+        results: number of tensors that it returns.
         activations: the arguments that flow through a network; the other tensors are weights. The
             first decides device, dtype, memory format and resolution.
         check: raises ValueError or TypeError for arguments that do not fit.
@@ -45,6 +47,7 @@ class Op:
     name: str
     target: torch._ops.OpOverload
     arguments: tuple[str, ...]
+    results: int
     activations: tuple[str, ...]
     check: Callable[..., None]
     reference: Callable[..., Any]
@@ -99,3 +102,11 @@ def called_op(node: Any) -> Op | None:
     if isinstance(node, Node) and node.op == "call_function" and isinstance(node.target, Op):
         return node.target
     return None
+
+
+def is_result(node: Node) -> bool:
+    """Return true for an element of the tuple that an op returns; a slice of a tensor is none."""
+    if node.op != "call_function" or node.target is not operator.getitem:
+        return False
+    op = called_op(node.args[0])
+    return op is not None and op.results > 1

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Graph, Node
 
-from ..op import called_op
+from ..op import called_op, is_result
 from .graph import shape, shapes, value
 
 # Every value of the result depends on the values at its own place only.
@@ -66,7 +66,7 @@ def _growth(node: Node) -> tuple[int, int] | None:
         return _conv_taps(node)
     if node.target is F.interpolate:
         return _nearest(node)
-    if node.target is operator.getitem and called_op(node.args[0]) is None:
+    if node.target is operator.getitem and not is_result(node):
         return None  # a slice of a tensor may shift it; an op's results are whole
     return (0, 1) if node.target in _POINTWISE else None
 

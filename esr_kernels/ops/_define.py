@@ -75,6 +75,7 @@ def define(
         name=name,
         target=packet.default,
         arguments=tuple(argument.name for argument in packet.default._schema.arguments),
+        results=len(packet.default._schema.returns),
         activations=activations,
         check=check,
         reference=reference,

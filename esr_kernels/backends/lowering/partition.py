@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from ...op import Op, called_op
+from ...op import Op, called_op, is_result
 from .casting import cast
 from .program import OpSet
 
@@ -76,7 +76,7 @@ def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[No
     for node in graph.nodes:
         reads = [n for n in node.all_input_nodes if n not in constants]
         op = called_op(node)
-        if node.target is operator.getitem and called_op(node.args[0]):
+        if is_result(node):
             taken.update([node] if node.args[0] in taken else [])
             continue
         if not reads or any(_shape(n)[2:] != size for n in reads if n not in taken):
