@@ -65,7 +65,7 @@ def calls(node: Any, *targets: Callable) -> bool:
 
 @dataclass(frozen=True)
 class Conv:
-    """A ``conv_act`` node taken apart: its schema arguments."""
+    """A convolution's node taken apart: its schema arguments."""
 
     target: ClassVar[Op] = CONV_ACT
 
@@ -92,7 +92,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Depthwise(Conv):
-    """A ``depthwise3x3_act`` node taken apart; ``inputs`` holds the one that it reads."""
+    """A depthwise convolution's node taken apart; ``inputs`` holds the one that it reads."""
 
     target: ClassVar[Op] = DEPTHWISE3X3_ACT
 

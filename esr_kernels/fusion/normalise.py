@@ -1,7 +1,6 @@
 """One canonical form for the many ways in which networks write the same computation.
 
-- convolutions with constant weights: ``conv_act`` or ``depthwise3x3_act`` where the op takes
-  them, else ``torch.conv2d``
+- convolutions with constant weights: an op where one takes them, else ``torch.conv2d``
 - activations as functions, arithmetic as ``operator.add/sub/mul/truediv``, ``torch.cat``,
   ``torch.pixel_shuffle``, ``torch.max_pool2d``, ``F.interpolate`` with fixed positional arguments
 - in-place writes become new values: whoever read the overwritten tensor later reads the new one

@@ -11,7 +11,7 @@ ACTIVATIONS = ("none", "relu", "lrelu", "silu", "gelu", "spab")
 
 
 def epilogue(y: Tensor, act: str, slope: float, residual: Tensor | None) -> Tensor:
-    """``act(y) + residual`` in plain torch; the activations are those of ``conv_act``."""
+    """``act(y) + residual`` in plain torch; the activations are ``ACTIVATIONS``."""
     if act == "spab":
         return (y + residual) * (y.sigmoid() - 0.5)
     if act == "relu":

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 
 import torch
 from torch.fx import GraphModule
@@ -25,7 +26,7 @@ from ..self_check import first_disagreement
 _INSTALLED = find_spec("triton") is not None
 _MISSING = "triton is not installed: pip install triton"
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = ("conv_act", "depthwise3x3_act", "spab", "esa", "conv3x3_pixel_shuffle", "selective_scan")
+_OPS = tuple(sorted(m.name for m in iter_modules([f"{__path__[0]}/ops"])))
 
 
 def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
@@ -73,7 +74,7 @@ def _asked_to_interpret() -> bool:
 @cache
 def implementation(op: Op) -> Callable:
     """See :class:`Backend`."""
-    return getattr(import_module(f".{op.name}", __package__), op.name)
+    return getattr(import_module(f".ops.{op.name}", __package__), op.name)
 
 
 def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) -> Compiled:

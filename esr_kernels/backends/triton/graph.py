@@ -11,7 +11,7 @@ from torch.fx.node import map_arg
 
 from ...op import called_op
 from ..layout import memory_format
-from .conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
+from .ops.conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
 
 
 def compile_graph(

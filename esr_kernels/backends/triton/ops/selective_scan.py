@@ -13,8 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launch import Config, Launch
-from .tile import rounded
+from ..launch import Config, Launch
+from ..tile import rounded
 
 # Tokens stand for a row of pixels. With twice as many of them, or half the warps, the compiler puts
 # twice as many barriers into a step.

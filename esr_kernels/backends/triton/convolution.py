@@ -1,4 +1,4 @@
-"""``conv_act``, an implicit GEMM: pixels by channels, one product per tap and channel block."""
+"""Convolution as an implicit GEMM: pixels by channels, one product per tap and channel block."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def conv_launch(
     stride: int = 1,
     padding: int | None = None,
 ) -> Launch:
-    """Writes the convolution of the sources' concatenation into ``out``; the same size by default.
+    """Write the convolution of the sources' concatenation into ``out``; the same size by default.
 
     ``padding``: zeros around the sources, ``(kernel - 1) / 2`` if None.
     """
@@ -86,7 +86,8 @@ def conv_launch(
     return Launch(conv_kernel, programs, args, constants, tiles)
 
 
-def conv_act(inputs, weight, bias, act, slope, residual, out: Tensor | None = None):
+def convolution(inputs, weight, bias, act, slope, residual, out: Tensor | None = None):
+    """Compute a 3x3 or 1x1 convolution with its epilogue; arguments as in the op's schema."""
     channels = tuple(x.shape[1] for x in inputs)
     weights = packed((weight, bias), (channels,), lambda: pack_conv(weight, bias, channels))
     result = out

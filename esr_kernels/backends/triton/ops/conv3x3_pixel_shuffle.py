@@ -9,11 +9,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..layout import empty_like
-from .conv_act import conv_act
-from .launch import Launch, config, precision, strides, vector
-from .packing import Weights, pack_conv, packed
-from .tile import channel_offsets, convolve, pixel_offsets, rounded, steps, tile
+from ...layout import empty_like
+from ..convolution import convolution
+from ..launch import Launch, config, precision, strides, vector
+from ..packing import Weights, pack_conv, packed
+from ..tile import channel_offsets, convolve, pixel_offsets, rounded, steps, tile
 
 MAX_FACTOR = 32  # beyond it a row of one pixel fills more than a block of columns
 
@@ -111,7 +111,7 @@ def _padded(factor: int) -> int:
 
 
 def _in_steps(x, weight, bias, upscale_factor, skip) -> Tensor:
-    y = conv_act([x], weight, bias, "none", 0.0, None)
+    y = convolution([x], weight, bias, "none", 0.0, None)
     if skip is not None:
         y += skip.repeat_interleave(upscale_factor**2, dim=1)
     y = F.pixel_shuffle(y, upscale_factor)

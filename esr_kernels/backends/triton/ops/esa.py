@@ -14,11 +14,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..layout import empty_like
-from .conv_act import conv_launch
-from .launch import Launch, config, precision, strides, vector
-from .packing import Weights, pack_conv, packed, power_of_two
-from .tile import convolve, element_offsets, product, rounded, sigmoid, tile
+from ...layout import empty_like
+from ..convolution import conv_launch
+from ..launch import Launch, config, precision, strides, vector
+from ..packing import Weights, pack_conv, packed, power_of_two
+from ..tile import convolve, element_offsets, product, rounded, sigmoid, tile
 
 POOL, POOL_STRIDE = 7, 3
 

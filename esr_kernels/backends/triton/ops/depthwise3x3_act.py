@@ -14,11 +14,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..layout import empty_like
-from .conv_act import conv_act
-from .launch import Launch, config, strides, vector
-from .packing import packed
-from .tile import finish, load_tap, pixel_offsets, tile
+from ...layout import empty_like
+from ..convolution import convolution
+from ..launch import Launch, config, strides, vector
+from ..packing import packed
+from ..tile import finish, load_tap, pixel_offsets, tile
 
 BLOCK_N = 16  # channels of one program: of float16, the 32 bytes that memory moves at once
 
@@ -92,7 +92,7 @@ def depthwise_launch(
 
 def depthwise3x3_act(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> Tensor:
     if pointwise is not None:
-        x = conv_act([x], pointwise, pointwise_bias, "none", 0.0, None)
+        x = convolution([x], pointwise, pointwise_bias, "none", 0.0, None)
     weights = packed((weight, bias), (), lambda: pack_depthwise(weight, bias))
     out = empty_like(x, *x.shape[1:])
     depthwise_launch(out, x, weights, act=act, slope=slope, residual=residual).run()

@@ -1,0 +1,1 @@
+"""Ops of this backend: a module per op, each with a function of the op's name."""
