@@ -22,7 +22,7 @@ LAYERS = (
     {"fusion"},
     {"ops"},
     {"backends"},
-    {"output", "_C"},
+    {"output", "op", "_C"},
 )
 # What the order alone does not forbid: networks are plain torch, picture files are no tensors.
 # By the module that imports, or the folder it is in.
