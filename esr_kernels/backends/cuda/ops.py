@@ -7,8 +7,9 @@ from torch.utils._pytree import tree_map
 
 from esr_kernels.backends import references
 
+from .. import gpu
 from ..lowering.eager import EagerPrograms
-from .builder import OP_SET, format_of
+from .builder import OP_SET
 
 _programs = EagerPrograms(OP_SET)
 
@@ -17,7 +18,7 @@ def run(op: str, *args, out: Tensor | None = None):
     """Computes ``op`` for its schema arguments."""
     shapes = tree_map(lambda a: tuple(a.shape) if isinstance(a, Tensor) else a, args)
     if OP_SET.fits(op, shapes):
-        first = args[0] if isinstance(args[0], Tensor) else args[0][0]
-        return _programs.run(op, *args, variant=format_of(first.dtype), out=out)
+        variant = "half sums" if gpu.allows_float16_sums() else ""
+        return _programs.run(op, *args, variant=variant, out=out)
     y = references[op](*args)
     return y if out is None else out.copy_(y)
