@@ -28,7 +28,7 @@ _DTYPES = {
     "bf16": torch.bfloat16,
     "tf32": torch.float32,
 }
-#: Shared memory of GPUs on which a form of the fused spab is the one that fits, by rows and patches.
+#: Shared memory of a block on GPUs that use a form of the fused spab, by its rows and patches.
 _SPAB_KIB = {(4, 4): 227, (2, 4): 163, (2, 2): 99, (2, 3): 227}
 #: A 3x3 convolution whose result only a 1x1 convolution reads: one kernel for both.
 POINTWISE = "conv_act_pointwise"
@@ -49,6 +49,11 @@ class Form:
     dtype: torch.dtype
     args: tuple
     force: dict[str, Any]
+
+    @property
+    def kernel(self) -> str:
+        """The name in ``_C.cuda.forms()``."""
+        return self.name.split(",")[0]
 
     @property
     def rounding(self) -> torch.dtype:
@@ -78,6 +83,8 @@ def run(form: Form, device: torch.device, args: tuple | None = None) -> list[Ten
     Raises:
         ValueError: the form does not fit this device, see :func:`unfit`.
     """
+    if reason := unfit(form, device):
+        raise ValueError(f"{form.name}: {reason}")
     args = tree_map(
         lambda a: a.to(device, form.dtype) if isinstance(a, Tensor) else a, args or form.args
     )
@@ -95,10 +102,13 @@ def launched(form: Form, device: torch.device) -> list[str]:
 def unfit(form: Form, device: torch.device) -> str | None:
     """Why the form cannot be launched on this GPU, None if it can."""
     try:
-        launched(form, device)
+        names = launched(form, device)
     except ValueError as error:
         return str(error)
-    return None
+    if form.kernel in names:
+        return None
+    kib = limits(device).shared_bytes // 1024
+    return f"with {kib} KiB of shared memory {', '.join(names)} are launched in its place"
 
 
 def expected(form: Form, references: Mapping[str, Callable], args: tuple | None = None) -> list:

@@ -1,0 +1,19 @@
+"""The check of one kernel form, in the emulator and on GPUs."""
+
+from __future__ import annotations
+
+import torch
+from operands import cast, exact
+from test_gpu_ops import REFERENCES
+from tolerance import assert_as_good_as_torch
+
+from esr_kernels.backends.cuda import forms
+
+
+def assert_right(case: forms.Form, device: torch.device) -> None:
+    """The form keeps the tolerance rule, against float64 on the CPU."""
+    args = cast(case.args, case.dtype)
+    plain = forms.expected(case, REFERENCES, cast(args, case.rounding))
+    exactly = forms.expected(case, REFERENCES, exact(args))
+    for ours, theirs, truth in zip(forms.run(case, device, args), plain, exactly, strict=True):
+        assert_as_good_as_torch(ours.cpu(), theirs.to(ours.dtype), truth)
