@@ -8,7 +8,7 @@ if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.0)
 endif()
 
 # Machine code for these compute capabilities as far as the toolkit knows them, and PTX of the
-# newest, which later GPUs translate. 8.6 and 8.9 run the code of 8.0: theirs would take half as long
+# newest, which later GPUs translate, and of the oldest, for what lies between. 8.6 and 8.9 run the code of 8.0: theirs would take half as long
 # again to compile. ESR_KERNELS_CUDA_TARGETS="90" builds for one machine, sooner.
 set(capabilities 80 90 100 120)
 if(NOT "$ENV{ESR_KERNELS_CUDA_TARGETS}" STREQUAL "")
@@ -28,8 +28,14 @@ endforeach()
 if(NOT targets)
   message(FATAL_ERROR "${CMAKE_CUDA_COMPILER} knows none of the targets ${capabilities}")
 endif()
-list(APPEND targets compute_${newest})
-list(APPEND options "--generate-code=arch=compute_${newest},code=compute_${newest}")
+list(GET targets 0 oldest)
+string(REPLACE sm_ "" oldest ${oldest})
+set(ptx ${oldest} ${newest})
+list(REMOVE_DUPLICATES ptx)
+foreach(capability ${ptx})
+  list(APPEND targets compute_${capability})
+  list(APPEND options "--generate-code=arch=compute_${capability},code=compute_${capability}")
+endforeach()
 
 # Not with --split-compile: what it makes of a kernel depends on how many are under way.
 file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu csrc/cuda/*.cpp)

@@ -28,10 +28,41 @@ int index_of(const std::array<const char*, kCount>& names, const std::string& na
 }
 
 Format format_of(const std::string& name) {
-  return Format(index_of<4>({"f16", "bf16", "tf32", "half_sums"}, name, "format"));
+  return Format(index_of<3>({"f16", "bf16", "tf32"}, name, "format"));
 }
 Element element_of(const std::string& name) {
   return Element(index_of<4>({"f32", "f16", "bf16", "u8"}, name, "type of elements"));
+}
+
+Options options_of(const std::string& spab, const std::string& half_sums,
+                   std::optional<int> n_tiles, std::optional<int> blocks_per_sm,
+                   std::optional<int> shared_bytes) {
+  Options options;
+  options.spab = Options::Spab(index_of<3>({"auto", "fused", "apart"}, spab, "way to make a spab"));
+  options.half_sums =
+      Options::HalfSums(index_of<3>({"never", "auto", "always"}, half_sums, "use of half sums"));
+  const auto positive = [](const char* name, std::optional<int> value) {
+    if (value && *value < 1) throw py::value_error(std::string(name) + " must be 1 or more");
+    return value.value_or(0);
+  };
+  options.n_tiles = positive("n_tiles", n_tiles);
+  options.blocks_per_sm = positive("blocks_per_sm", blocks_per_sm);
+  options.shared_bytes = positive("shared_bytes", shared_bytes);
+  return options;
+}
+
+// (streaming multiprocessors, shared memory of a block, whether sums in float16 are faster)
+using DeviceTuple = std::tuple<int, int, bool>;
+Device device_of(const DeviceTuple& tuple) {
+  const auto& [sm_count, shared_bytes, fast_half_sums] = tuple;
+  return {sm_count, shared_bytes, fast_half_sums};
+}
+
+// (batch, height, width)
+using SizeTuple = std::tuple<int, int, int>;
+Size size_of(const SizeTuple& tuple) {
+  const auto& [batch, height, width] = tuple;
+  return {batch, height, width};
 }
 
 // (address, strides of n, c, y, x in elements, type of elements)
@@ -60,16 +91,16 @@ py::array_t<uint8_t> constants(const Program& program) {
 }
 
 void run(const Program& program, const std::vector<PictureTuple>& inputs,
-         const std::vector<PictureTuple>& outputs, int batch, int height, int width,
-         uintptr_t constants, uintptr_t workspace, int processors, int shared_bytes,
-         uintptr_t stream) {
+         const std::vector<PictureTuple>& outputs, const SizeTuple& size, uintptr_t constants,
+         uintptr_t workspace, const DeviceTuple& device, uintptr_t stream) {
+  const auto& [batch, height, width] = size;
   bindings::check_run(program, inputs.size(), outputs.size(), batch, height, width);
   const Program::Run run{pictures_of(inputs),
                          pictures_of(outputs),
-                         {batch, height, width},
+                         size_of(size),
                          reinterpret_cast<const char*>(constants),
                          reinterpret_cast<char*>(workspace),
-                         {processors, shared_bytes},
+                         device_of(device),
                          reinterpret_cast<void*>(stream)};
   const py::gil_scoped_release release;
   program.run(run);
@@ -90,28 +121,40 @@ void esr::bindings::define_cuda(py::module_& parent) {
   py::module_ m =
       parent.def_submodule("cuda", "Programs for NVIDIA GPUs; see csrc/cuda/program.h.");
   m.attr("targets") = targets();
+  m.def("forms", &forms, "Names of all kernel forms that can be launched.");
   // Of this module only: the tests have another, of the same program in their emulator.
   py::class_<Program> program(m, "Program", "Steps over slabs of pixels.", py::module_local());
-  program.def(py::init([](const std::string& format) {
-                return std::make_unique<Program>(format_of(format));
-              }),
-              "format"_a);
+  program.def(
+      py::init([](const std::string& format, const std::string& spab, const std::string& half_sums,
+                  std::optional<int> n_tiles, std::optional<int> blocks_per_sm,
+                  std::optional<int> shared_bytes) {
+        return std::make_unique<Program>(
+            format_of(format), options_of(spab, half_sums, n_tiles, blocks_per_sm, shared_bytes));
+      }),
+      "format"_a, py::kw_only(), "spab"_a = "auto", "half_sums"_a = "never",
+      "n_tiles"_a = py::none(), "blocks_per_sm"_a = py::none(), "shared_bytes"_a = py::none());
   define_steps(program);
   program.def("spab", &add_spab, "x"_a, "weights"_a)
       .def("esa", &add_esa<Program>, "q"_a, "weights"_a)
       .def("constants", &constants)
       .def(
           "workspace_bytes",
-          [](const Program& p, int processors, int shared_bytes, int batch, int height, int width) {
-            return p.workspace_bytes({processors, shared_bytes}, {batch, height, width});
+          [](const Program& p, const DeviceTuple& device, const SizeTuple& size) {
+            return p.workspace_bytes(device_of(device), size_of(size));
           },
-          "processors"_a, "shared_bytes"_a, "batch"_a, "height"_a, "width"_a)
+          "device"_a, "size"_a)
       .def(
           "launches",
-          [](const Program& p, int processors, int shared_bytes, int batch, int height, int width) {
-            return p.launches({processors, shared_bytes}, {batch, height, width});
+          [](const Program& p, const DeviceTuple& device, const SizeTuple& size) {
+            return p.launches(device_of(device), size_of(size));
           },
-          "processors"_a, "shared_bytes"_a, "batch"_a, "height"_a, "width"_a)
-      .def("run", &run, "inputs"_a, "outputs"_a, "batch"_a, "height"_a, "width"_a, "constants"_a,
-           "workspace"_a, "processors"_a, "shared_bytes"_a, "stream"_a);
+          "device"_a, "size"_a, "What a run would launch.")
+      .def(
+          "forms",
+          [](const Program& p, const DeviceTuple& device, const SizeTuple& size) {
+            return p.forms(device_of(device), size_of(size));
+          },
+          "device"_a, "size"_a, "The kernel forms that a run would launch.")
+      .def("run", &run, "inputs"_a, "outputs"_a, "size"_a, "constants"_a, "workspace"_a, "device"_a,
+           "stream"_a);
 }

@@ -1,13 +1,13 @@
 // The instantiations and the launch of conv_act.
 #include "conv_act.cuh"
 #include "cuda_launch.cuh"
-#include "select.h"
+#include "launch.h"
 
 namespace esr::cuda {
 namespace {
 
 template <class F, int kTiles>
-constexpr int kTogether = conv_blocks_per_processor(
+constexpr int kTogether = conv_blocks_per_sm(
     std::is_same_v<F, HalfSums> ? Format::half_sums : Format::f16, kTiles);
 
 template <class F, int kTaps, int kTiles, ConvEnds kEnds>
@@ -18,11 +18,12 @@ __global__ void __launch_bounds__(ConvTile::kThreads, (kTogether<F, kTiles>))
 
 }  // namespace
 
-void launch_conv(Format format, const ConvParameters& parameters, void* stream) {
-  with_conv(format, parameters, [&]<class F, int kTaps, int kTiles, ConvEnds kEnds>() {
+void launch_conv(const ConvForm& form, const ConvParameters& parameters, void* stream) {
+  with_form(form, [&]<size_t i>() {
+    constexpr ConvForm kForm = kForms<ConvForm>[i];
     const ConvGeometry& g = parameters.geometry;
-    enqueue(conv_act<F, kTaps, kTiles, kEnds>, dim3(g.blocks, g.layers), ConvTile::kThreads,
-            g.shared_bytes, parameters, stream);
+    enqueue(conv_act<Numbers<kForm.format>, kForm.taps, kForm.n_tiles, kForm.ends>,
+            dim3(g.blocks, g.layers), ConvTile::kThreads, g.shared_bytes, parameters, stream);
   });
 }
 

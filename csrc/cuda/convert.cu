@@ -1,7 +1,7 @@
 // The instantiations and the launches of pack and unpack.
 #include "convert.cuh"
 #include "cuda_launch.cuh"
-#include "select.h"
+#include "launch.h"
 
 namespace esr::cuda {
 namespace {
@@ -18,15 +18,12 @@ __global__ void unpack_picture(const __grid_constant__ ConvertParameters paramet
 
 }  // namespace
 
-void launch_pack(Format format, const ConvertParameters& parameters, void* stream) {
-  with_format(format, [&]<class F>() {
-    enqueue(pack_picture<F>, dim3(parameters.blocks), kConvertThreads, 0, parameters, stream);
-  });
-}
-
-void launch_unpack(Format format, const ConvertParameters& parameters, void* stream) {
-  with_format(format, [&]<class F>() {
-    enqueue(unpack_picture<F>, dim3(parameters.blocks), kConvertThreads, 0, parameters, stream);
+void launch_convert(const ConvertForm& form, const ConvertParameters& parameters, void* stream) {
+  with_form(form, [&]<size_t i>() {
+    constexpr ConvertForm kForm = kForms<ConvertForm>[i];
+    using F = Numbers<kForm.format>;
+    enqueue(kForm.packs ? pack_picture<F> : unpack_picture<F>, dim3(parameters.blocks),
+            kConvertThreads, 0, parameters, stream);
   });
 }
 

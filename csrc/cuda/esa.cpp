@@ -7,24 +7,24 @@ namespace esr::cuda {
 EsaGeometry esa_geometry(const Device& device, Format format, int a_channels, int q_channels,
                          const Size& size) {
   EsaGeometry g{};
-  g.tiles = conv_tiles(format, a_channels);
+  g.n_tiles = conv_tiles(format, a_channels);
   g.slabs = slab_count(format, a_channels);
   g.height = ((size.height - 3) / 2 + 1 - 7) / 3 + 1;
   g.width = ((size.width - 3) / 2 + 1 - 7) / 3 + 1;
   g.down = divide_up(g.height, EsaPoolTile::kPooled);
   g.across = divide_up(g.width, EsaPoolTile::kPooled);
   g.pool_blocks = size.batch * g.down * g.across;
-  g.pool_shared_bytes = EsaPoolTile::shared_bytes(g.tiles, g.slabs);
+  g.pool_shared_bytes = EsaPoolTile::shared_bytes(g.n_tiles, g.slabs);
   // A thread makes four channels of a pixel of the map.
-  g.map_blocks = divide_up(size.batch * g.height * g.width * 2 * g.tiles, kEsaMapThreads);
+  g.map_blocks = divide_up(size.batch * g.height * g.width * 2 * g.n_tiles, kEsaMapThreads);
   g.gate_columns = divide_up(q_channels, 16) * 16;
-  g.gate_shared_bytes = g.slabs * (8 * g.tiles + g.gate_columns) * kPixelBytes;
+  g.gate_shared_bytes = g.slabs * (8 * g.n_tiles + g.gate_columns) * kPixelBytes;
   // A warp makes 16 pixels of a row at a time.
   const int rows = size.batch * size.height;
   const int64_t warps = int64_t(rows) * divide_up(size.width, 16);
   const int64_t all = (warps * 32 + kEsaGateThreads - 1) / kEsaGateThreads;
   // A processor holds two or three blocks at a time, which 6 are a multiple of.
-  g.gate_blocks = int(std::min<int64_t>(all, 6 * int64_t(device.processors)));
+  g.gate_blocks = int(std::min<int64_t>(all, 6 * int64_t(device.sm_count)));
   return g;
 }
 

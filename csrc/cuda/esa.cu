@@ -3,7 +3,6 @@
 #include "esa.cuh"
 #include "esa_gate.cuh"
 #include "launch.h"
-#include "select.h"
 
 namespace esr::cuda {
 namespace {
@@ -27,14 +26,16 @@ __global__ void __launch_bounds__(kEsaGateThreads, 2)
 
 }  // namespace
 
-void launch_esa(Format format, const EsaParameters& parameters, void* stream) {
-  const EsaGeometry& g = parameters.geometry;
-  with_esa(format, g.tiles, [&]<class F, int kTiles>() {
-    enqueue(esa_pool<F, kTiles>, dim3(g.pool_blocks), EsaPoolTile::kThreads, g.pool_shared_bytes,
-            parameters, stream);
+void launch_esa(const EsaForm& form, const EsaParameters& parameters, void* stream) {
+  with_form(form, [&]<size_t i>() {
+    constexpr EsaForm kForm = kForms<EsaForm>[i];
+    using F = Numbers<kForm.format>;
+    const EsaGeometry& g = parameters.geometry;
+    enqueue(esa_pool<F, kForm.n_tiles>, dim3(g.pool_blocks), EsaPoolTile::kThreads,
+            g.pool_shared_bytes, parameters, stream);
     enqueue(esa_map, dim3(g.map_blocks), kEsaMapThreads, 0, parameters, stream);
-    enqueue(esa_gate<F, kTiles>, dim3(g.gate_blocks), kEsaGateThreads, g.gate_shared_bytes,
-            parameters, stream);
+    enqueue(esa_gate<F, kForm.n_tiles>, dim3(g.gate_blocks), kEsaGateThreads,
+            g.gate_shared_bytes, parameters, stream);
   });
 }
 

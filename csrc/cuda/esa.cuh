@@ -155,7 +155,7 @@ ESR_DEVICE void add_tap(const float* pixel, const float* weights, int channels, 
 // Four channels of one pixel of the map.
 ESR_DEVICE void make_map(const EsaParameters& p) {
   const EsaGeometry& g = p.geometry;
-  const int channels = 8 * g.tiles, parts = channels / 4;
+  const int channels = 8 * g.n_tiles, parts = channels / 4;
   const int i = block_index() * thread_count() + thread_index();
   const int pixel = i / parts, first = i % parts * 4;
   if (pixel >= p.size.batch * g.height * g.width) return;

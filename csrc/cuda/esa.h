@@ -3,7 +3,7 @@
 //
 //   pooled = maxpool(conv2(a)), map = conv3(pooled), out = q sigmoid(conv4(up(map) + conv_f(a)))
 //
-// The two small maps are float32, pixel by pixel with 8 `tiles` channels each.
+// The two small maps are float32, pixel by pixel with 8 `n_tiles` channels each.
 #pragma once
 
 #include <vector>
@@ -37,10 +37,10 @@ constexpr int kEsaMapThreads = 128;
 constexpr int kEsaGateThreads = 256;
 
 struct EsaGeometry {
-  int tiles, slabs;   // of a: products of 8 columns, and slabs
-  int height, width;  // of the pooled map
-  int down, across;   // tiles of it
-  int gate_columns;   // of conv4, padded to 16
+  int n_tiles, slabs;  // of a: products of 8 columns, and slabs
+  int height, width;   // of the pooled map
+  int down, across;    // tiles of it
+  int gate_columns;    // of conv4, padded to 16
   int pool_blocks, map_blocks, gate_blocks;
   int pool_shared_bytes, gate_shared_bytes;
 };
@@ -51,11 +51,11 @@ EsaGeometry esa_geometry(const Device& device, Format format, int a_channels, in
 
 // Of both small maps; never more than a slab of a has.
 inline size_t esa_map_bytes(const EsaGeometry& g, const Size& size) {
-  return size_t(2) * size.batch * g.height * g.width * 8 * g.tiles * sizeof(float);
+  return size_t(2) * size.batch * g.height * g.width * 8 * g.n_tiles * sizeof(float);
 }
 
-// Packed by pack_weights and pack_bias for 8 `tiles` columns, or for `gate_columns`, where nothing
-// else is said.
+// Packed by pack_weights and pack_bias for 8 `n_tiles` columns, or for `gate_columns`, where
+// nothing else is said.
 struct EsaParameters {
   Size size;
   EsaGeometry geometry;

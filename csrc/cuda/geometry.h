@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 
 #include "slabs.h"
 
@@ -10,8 +12,9 @@ namespace esr::cuda {
 
 // What the geometry of a launch depends on.
 struct Device {
-  int processors;    // streaming multiprocessors
+  int sm_count;      // streaming multiprocessors
   int shared_bytes;  // that one block may have
+  bool fast_half_sums = false;
 };
 
 struct Size {
@@ -26,7 +29,7 @@ struct ConvTile {
 };
 
 struct ConvGeometry {
-  int tiles;         // products of 8 columns that a block makes: 2, 4, 6 or 8
+  int n_tiles;       // products of 8 columns that a block makes: 2, 4, 6 or 8
   int layers;        // of blocks, that share the output channels
   int stages;        // slabs of a picture tile that are in flight
   bool resident;     // all weights of the block stay in shared memory; else they come with a slab
@@ -55,40 +58,58 @@ constexpr int conv_tiles(Format format, int out_channels) {
   return best;
 }
 
-// Blocks of these many tiles that a processor's registers hold.
-constexpr int conv_blocks_per_processor(Format format, int tiles) {
-  return tiles <= (format == Format::half_sums ? 2 : 4) ? 2 : 1;
+// Blocks of so many products that a multiprocessor's registers hold.
+constexpr int conv_blocks_per_sm(Format format, int n_tiles) {
+  return n_tiles <= (format == Format::half_sums ? 2 : 4) ? 2 : 1;
 }
 
 // So many slabs of a 1x1 convolution's weights fit beside a 3x3 one's on every device.
 constexpr int kMaxPointwiseSlabs = 12;
 
-// `pointwise`: slabs that a 1x1 convolution of the result reads, 0 where there is none.
-inline ConvGeometry conv_geometry(const Device& device, Format format, int taps, int slabs,
-                                  int out_channels, const Size& size, int pointwise = 0) {
+// What the geometry of a convolution depends on beside the device and the picture.
+struct ConvShape {
+  Format format;
+  int taps, slabs, out_channels, n_tiles;
+  int pointwise = 0;      // slabs that a 1x1 convolution of the result reads; 0 where there is none
+  int blocks_per_sm = 0;  // forced; 0: as many as fit
+};
+
+// Throws std::invalid_argument where a block, or the forced number of them, does not fit.
+inline ConvGeometry conv_geometry(const Device& device, const ConvShape& shape, const Size& size) {
   ConvGeometry g{};
-  g.tiles = conv_tiles(format, out_channels);
-  g.layers = divide_up(out_channels, 8 * g.tiles);
+  g.n_tiles = shape.n_tiles;
+  g.layers = divide_up(shape.out_channels, 8 * g.n_tiles);
   g.down = divide_up(size.height, ConvTile::kRows);
   g.across = divide_up(size.width, ConvTile::kColumns);
-  const int halo = halo_bytes(taps), weights = slab_weight_bytes(taps, g.tiles);
+  const int halo = halo_bytes(shape.taps), weights = slab_weight_bytes(shape.taps, g.n_tiles);
   const auto bytes = [&](int stages, bool resident) {
-    return stages * halo + (resident ? slabs : stages) * weights +
-           pointwise * slab_weight_bytes(1, g.tiles);
+    return stages * halo + (resident ? shape.slabs : stages) * weights +
+           shape.pointwise * slab_weight_bytes(1, g.n_tiles);
   };
-  // A processor has 1 KiB more than a block may have, and every block costs 1 KiB.
-  int together = conv_blocks_per_processor(format, g.tiles);
-  for (; together >= 1; --together) {
+  const int most = conv_blocks_per_sm(shape.format, g.n_tiles);
+  const int least = std::max(shape.blocks_per_sm, 1);
+  // A multiprocessor has 1 KiB more than a block may have, and every block costs 1 KiB.
+  int together = shape.blocks_per_sm ? shape.blocks_per_sm : most;
+  for (; together >= least; --together) {
     const int limit = (device.shared_bytes + 1024) / together - 1024;
     g.resident = bytes(2, true) <= limit;
     g.stages = bytes(3, g.resident) <= limit ? 3 : 2;
     g.shared_bytes = bytes(g.stages, g.resident);
     if (g.shared_bytes <= limit) break;
   }
-  together = std::max(together, 1);
+  if (together > most || (together < least && shape.blocks_per_sm))
+    throw std::invalid_argument("convolutions of " + std::to_string(g.n_tiles) + " tiles and " +
+                                std::to_string(shape.slabs) + " slabs cannot run in " +
+                                std::to_string(shape.blocks_per_sm) +
+                                (together > most ? " blocks per SM: they need more registers"
+                                                 : " blocks per SM: they need more shared memory"));
+  if (together < least)
+    throw std::invalid_argument("a convolution of " + std::to_string(g.n_tiles) + " tiles needs " +
+                                std::to_string(g.shared_bytes) + " bytes of shared memory, and a " +
+                                "block may have " + std::to_string(device.shared_bytes));
   const int64_t all = int64_t(size.batch) * g.down * g.across;
-  const int64_t most = std::max(1, device.processors * together / g.layers);
-  g.blocks = int(std::min(all, most));
+  const int64_t limit = std::max(1, device.sm_count * together / g.layers);
+  g.blocks = int(std::min(all, limit));
   return g;
 }
 
@@ -97,7 +118,7 @@ constexpr int kConvertThreads = 256;
 inline int convert_blocks(const Device& device, int slabs, const Size& size) {
   const int64_t pixels = int64_t(slabs) * size.batch * size.height * size.width;
   const int64_t all = (pixels + kConvertThreads - 1) / kConvertThreads;
-  return int(std::min<int64_t>(all, 8 * int64_t(device.processors)));
+  return int(std::min<int64_t>(all, 8 * int64_t(device.sm_count)));
 }
 
 // The first pixel of a convolution's tile.
@@ -125,6 +146,15 @@ struct SpabShape {
   static constexpr int kSharedBytes = kWeightBytes + 3 * kRingBytes;
 };
 
+// Calls body<slabs, rows, patches>() for every form that there is, those that run best first.
+template <class Body>
+constexpr void for_spab_shapes(Body body) {
+  body.template operator()<2, 4, 4>();
+  body.template operator()<2, 2, 4>();
+  body.template operator()<2, 2, 2>();
+  body.template operator()<3, 2, 3>();
+}
+
 struct SpabGeometry {
   int slabs, rows, patches;  // 0 where no form of it fits the device
   int strips, bands, band_rows;
@@ -135,24 +165,20 @@ struct SpabGeometry {
 inline SpabGeometry spab_geometry(const Device& device, Format format, int channels,
                                   const Size& size) {
   SpabGeometry g{};
-  const auto fits = [&]<int kSlabs, int kRows, int kPatches>() {
+  for_spab_shapes([&]<int kSlabs, int kRows, int kPatches>() {
     using Shape = SpabShape<kSlabs, kRows, kPatches>;
     if (g.slabs || format == Format::tf32 || slab_count(format, channels) != kSlabs) return;
     if (Shape::kSharedBytes > device.shared_bytes) return;
     g = {kSlabs, kRows, kPatches, divide_up(size.width, Shape::kOutColumns)};
     g.threads = Shape::kThreads;
     g.shared_bytes = Shape::kSharedBytes;
-  };
-  fits.template operator()<2, 4, 4>();
-  fits.template operator()<2, 2, 4>();
-  fits.template operator()<2, 2, 2>();
-  fits.template operator()<3, 2, 3>();
+  });
   if (!g.slabs) return g;
   // As many bands as make the longest processor's work shortest.
   g.steps = INT64_MAX;
   for (int bands = 1; bands <= size.height; ++bands) {
     const int rows = divide_up(size.height, bands);
-    const int64_t rounds = divide_up(g.strips * bands * size.batch, device.processors);
+    const int64_t rounds = divide_up(g.strips * bands * size.batch, device.sm_count);
     const int64_t steps = rounds * (divide_up(rows + 4, g.rows) + 2);
     if (steps >= g.steps) continue;
     g.steps = steps;
@@ -172,7 +198,7 @@ inline bool spab_pays(const SpabGeometry& g, const Device& device, const Size& s
   constexpr int64_t kLaunch = 30, kTile = ConvTile::kRows * (ConvTile::kColumns / 16);
   const int64_t tiles = int64_t(size.batch) * divide_up(size.height, ConvTile::kRows) *
                         divide_up(size.width, ConvTile::kColumns);
-  const int64_t rounds = (tiles + device.processors - 1) / device.processors;
+  const int64_t rounds = (tiles + device.sm_count - 1) / device.sm_count;
   const int64_t apart = 3 * (rounds * kTile + kLaunch);
   return 100 * (g.steps * 3 * g.rows * g.patches + kLaunch) <= 115 * apart;
 }

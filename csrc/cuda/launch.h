@@ -3,14 +3,13 @@
 #pragma once
 
 #include "esa.h"
-#include "parameters.h"
+#include "forms.h"
 
 namespace esr::cuda {
 
-void launch_conv(Format format, const ConvParameters& parameters, void* stream);
-void launch_pack(Format format, const ConvertParameters& parameters, void* stream);
-void launch_unpack(Format format, const ConvertParameters& parameters, void* stream);
-void launch_spab(Format format, const SpabParameters& parameters, void* stream);
-void launch_esa(Format format, const EsaParameters& parameters, void* stream);
+void launch_conv(const ConvForm& form, const ConvParameters& parameters, void* stream);
+void launch_convert(const ConvertForm& form, const ConvertParameters& parameters, void* stream);
+void launch_spab(const SpabForm& form, const SpabParameters& parameters, void* stream);
+void launch_esa(const EsaForm& form, const EsaParameters& parameters, void* stream);
 
 }  // namespace esr::cuda

@@ -6,6 +6,16 @@
 
 namespace esr::cuda {
 
+namespace {
+
+Device limited(Device device, const Options& options) {
+  if (options.shared_bytes)
+    device.shared_bytes = std::min(device.shared_bytes, options.shared_bytes);
+  return device;
+}
+
+}  // namespace
+
 int SlabAllocator::take(int count) {
   int at = 0;
   for (const auto& [first, taken] : taken_) {
@@ -26,6 +36,7 @@ Launcher::Launcher(const Program& program, const Program::Run& run, Enqueue enqu
     : program_(program),
       run_(run),
       enqueue_(std::move(enqueue)),
+      device_(limited(run.device, program.options_)),
       place_(program.value_count(), -1),
       last_(program.producers_),
       ending_(program.steps_.size()) {
@@ -82,7 +93,7 @@ void Launcher::launch(const Step& step) {
 
 size_t Program::workspace_bytes(const Device& device, const Size& size) const {
   const Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
-  Launcher launcher(*this, run, [](const char*, const auto&) {});
+  Launcher launcher(*this, run, [](const auto&) {});
   launcher.walk();
   return launcher.workspace_bytes();
 }
@@ -90,12 +101,19 @@ size_t Program::workspace_bytes(const Device& device, const Size& size) const {
 std::vector<std::string> Program::launches(const Device& device, const Size& size) const {
   std::vector<std::string> names;
   const Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
-  Launcher(*this, run, [&](const char* name, const auto&) { names.push_back(name); }).walk();
+  Launcher(*this, run, [&](const auto& launch) { names.push_back(launch.name); }).walk();
+  return names;
+}
+
+std::vector<std::string> Program::forms(const Device& device, const Size& size) const {
+  std::vector<std::string> names;
+  const Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
+  Launcher(*this, run, [&](const auto& launch) { names.push_back(launch.form()); }).walk();
   return names;
 }
 
 void Program::run(const Run& run) const {
-  Launcher(*this, run, [](const char*, const auto& launch) { launch(); }).walk();
+  Launcher(*this, run, [](const auto& launch) { launch.run(); }).walk();
 }
 
 }  // namespace esr::cuda

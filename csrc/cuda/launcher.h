@@ -25,7 +25,12 @@ class SlabAllocator {
 
 class Launcher {
  public:
-  using Enqueue = std::function<void(const char* name, const std::function<void()>& launch)>;
+  struct Launch {
+    const char* name;
+    std::function<std::string()> form;
+    std::function<void()> run;
+  };
+  using Enqueue = std::function<void(const Launch&)>;
 
   // `run` without pictures and memory: only to learn names and sizes.
   Launcher(const Program& program, const Program::Run& run, Enqueue enqueue);
@@ -43,12 +48,16 @@ class Launcher {
   void launch_pointwise(const Step& step);
   void launch_attention(const Step& step);
   void launch_pooled_attention(const Step& step);
+  void enqueue_conv(const char* name, ConvEnds ends, const ConvParameters& p, const PackedConv& c);
   void launch_plain(const PackedConv& c, int source, int residual, int result);
 
   ConvertParameters convert(int value) const;
   // `pointwise`: slabs that a 1x1 convolution of the result reads.
-  ConvParameters conv(const PackedConv& c, const std::vector<int>& sources, int residual,
-                      int pointwise = 0) const;
+  ConvParameters conv(const PackedConv& c, ConvEnds ends, const std::vector<int>& sources,
+                      int residual, int pointwise = 0) const;
+  ConvForm form_of(const PackedConv& c, ConvEnds ends) const;
+  Format sums_format() const;
+  SpabGeometry chosen_spab(const PackedConv& c, int channels) const;
   // Without slabs where three convolutions are launched.
   const SpabGeometry& spab_geometry_of(const Step& step) const;
 
@@ -69,6 +78,7 @@ class Launcher {
   const Program& program_;
   const Program::Run& run_;
   const Enqueue enqueue_;
+  const Device device_;
   std::vector<int> place_, last_;         // of values: first slab, or -1; the last step they serve
   std::vector<std::vector<int>> ending_;  // of steps: values that none after it reads
   mutable std::map<int, SpabGeometry> spabs_;  // by channels: the search takes microseconds

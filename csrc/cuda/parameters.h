@@ -23,8 +23,6 @@ struct PointwiseParameters {
 struct ConvParameters {
   Size size;
   ConvGeometry geometry;
-  int taps;  // 9, or 1 for a 1x1 convolution
-  ConvEnds ends;
 
   // What it reads: slabs in the order of the weights, or a picture of one slab's channels, plus
   // shift[c].

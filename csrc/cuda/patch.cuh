@@ -23,6 +23,28 @@ struct Slab<TF32> {
   static constexpr int kTiles = 1;
 };
 
+// What a kernel multiplies, as a type.
+template <Format kFormat>
+struct NumbersOf;
+template <>
+struct NumbersOf<Format::f16> {
+  using Type = F16;
+};
+template <>
+struct NumbersOf<Format::bf16> {
+  using Type = BF16;
+};
+template <>
+struct NumbersOf<Format::tf32> {
+  using Type = TF32;
+};
+template <>
+struct NumbersOf<Format::half_sums> {
+  using Type = HalfSums;
+};
+template <Format kFormat>
+using Numbers = typename NumbersOf<kFormat>::Type;
+
 template <class F>
 constexpr int kPatchValues = 4 * Slab<F>::kTiles;
 

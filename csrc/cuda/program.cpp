@@ -8,6 +8,24 @@
 
 namespace esr::cuda {
 
+Program::Program(Format format, const Options& options) : format_(format), options_(options) {
+  const int n_tiles = options.n_tiles, blocks = options.blocks_per_sm;
+  if (n_tiles < 0 || n_tiles > 8 || n_tiles % 2)
+    throw std::invalid_argument("convolutions take 2, 4, 6 or 8 tiles, not " +
+                                std::to_string(n_tiles));
+  if (blocks < 0 || blocks > 2)
+    throw std::invalid_argument("convolutions run in 1 or 2 blocks per SM, not " +
+                                std::to_string(blocks));
+  if (options.half_sums != Options::HalfSums::never && format != Format::f16)
+    throw std::invalid_argument(std::string("only f16 has half sums, not ") + name_of(format));
+  if (options.spab == Options::Spab::fused && format == Format::tf32)
+    throw std::invalid_argument("tf32 has no spab in one kernel; use f16 or bf16");
+}
+
+int Program::conv_tiles_of(int out_channels) const {
+  return options_.n_tiles ? options_.n_tiles : conv_tiles(format_, out_channels);
+}
+
 int Program::add_value(int channels) {
   channels_.push_back(channels);
   readers_.emplace_back();
@@ -45,7 +63,7 @@ PackedConv Program::pack(const ConvSpec& spec, const std::vector<int>& sources) 
   if (slabs > kMaxSlabs)
     throw std::invalid_argument("a convolution reads at most " + std::to_string(kMaxSlabs) +
                                 " slabs, not " + std::to_string(slabs));
-  const int tiles = conv_tiles(format_, spec.out_channels);
+  const int tiles = conv_tiles_of(spec.out_channels);
   return {spec.kernel,
           spec.out_channels,
           slabs,
@@ -172,9 +190,9 @@ int Program::fused_pointwise(const Step& conv) const {
     return -1;
   const PackedConv &first = conv.convs[0], &second = next.convs[0];
   if (second.slabs > kMaxPointwiseSlabs) return -1;
-  const int columns = 8 * first.tiles;
+  const int columns = 8 * first.n_tiles;
   const bool one_block = std::max(first.out_channels, second.out_channels) <= columns;
-  return one_block && first.tiles == second.tiles ? reading[0] : -1;
+  return one_block && first.n_tiles == second.n_tiles ? reading[0] : -1;
 }
 
 bool Program::is_pointwise(const Step& step) const {

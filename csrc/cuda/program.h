@@ -15,9 +15,21 @@ namespace esr::cuda {
 
 enum class StepKind { input, conv, spab, esa, output };
 
+// Kernel forms that a program is made to use; by default estimates choose among them.
+struct Options {
+  enum class Spab { automatic, fused, apart };       // in one kernel, or as three convolutions
+  enum class HalfSums { never, automatic, always };  // automatic: where Device::fast_half_sums
+
+  Spab spab = Spab::automatic;
+  HalfSums half_sums = HalfSums::never;  // of 3x3 convolutions in f16
+  int n_tiles = 0;                       // of convolutions: 2, 4, 6 or 8
+  int blocks_per_sm = 0;                 // of convolutions
+  int shared_bytes = 0;                  // that a block may have, if less than the device's
+};
+
 // Constants of one convolution, as offsets in the block of constants.
 struct PackedConv {
-  int kernel, out_channels, slabs, tiles;
+  int kernel, out_channels, slabs, n_tiles;
   Act act;
   float slope;
   size_t weights, bias;
@@ -44,7 +56,8 @@ struct Step {
 
 class Program {
  public:
-  explicit Program(Format format) : format_(format) {}
+  // Throws std::invalid_argument where no kernel has such a form.
+  explicit Program(Format format, const Options& options = {});
 
   // Building: each returns the value it makes. Throws std::invalid_argument where a convolution
   // would read more than kMaxSlabs slabs.
@@ -69,8 +82,9 @@ class Program {
   const std::vector<char>& constants() const { return constants_; }
   // Bytes that a run needs, at a multiple of 256.
   size_t workspace_bytes(const Device& device, const Size& size) const;
-  // Names of the kernels in order, as a run would launch them.
+  // What a run would launch, in order: what for, and in which forms (forms.h).
   std::vector<std::string> launches(const Device& device, const Size& size) const;
+  std::vector<std::string> forms(const Device& device, const Size& size) const;
 
   struct Run {
     std::vector<Picture> inputs, outputs;
@@ -81,7 +95,8 @@ class Program {
     void* stream;
   };
   // Enqueues everything. Throws std::invalid_argument where the pictures are too large, or too
-  // small for ESA's pooling; std::runtime_error where a launch fails.
+  // small for ESA's pooling, or where a forced form does not fit the device; std::runtime_error
+  // where a launch fails.
   void run(const Run& run) const;
 
  private:
@@ -103,7 +118,10 @@ class Program {
   int fused_pointwise(const Step& conv) const;
   bool is_pointwise(const Step& step) const;
 
+  int conv_tiles_of(int out_channels) const;
+
   const Format format_;
+  const Options options_;
   std::vector<int> channels_;              // of values
   std::vector<int> producers_;             // of values: steps
   std::vector<std::vector<int>> readers_;  // of values: steps

@@ -1,6 +1,6 @@
 // The instantiations and the launch of spab.
 #include "cuda_launch.cuh"
-#include "select.h"
+#include "launch.h"
 #include "spab.cuh"
 
 namespace esr::cuda {
@@ -14,11 +14,12 @@ __global__ void __launch_bounds__(SpabShape<kSlabs, kRows, kPatches>::kThreads, 
 
 }  // namespace
 
-void launch_spab(Format format, const SpabParameters& parameters, void* stream) {
-  const SpabGeometry& g = parameters.geometry;
-  with_spab(format, g, [&]<class F, int kSlabs, int kRows, int kPatches>() {
-    enqueue(spab<F, kSlabs, kRows, kPatches>, dim3(g.blocks), g.threads, g.shared_bytes, parameters,
-            stream);
+void launch_spab(const SpabForm& form, const SpabParameters& parameters, void* stream) {
+  with_form(form, [&]<size_t i>() {
+    constexpr SpabForm kForm = kForms<SpabForm>[i];
+    const SpabGeometry& g = parameters.geometry;
+    enqueue(spab<Numbers<kForm.format>, kForm.slabs, kForm.rows, kForm.patches>, dim3(g.blocks),
+            g.threads, g.shared_bytes, parameters, stream);
   });
 }
 

@@ -3,6 +3,10 @@
 A replay costs the host one launch instead of a network's dozens, which is what small pictures on a
 fast GPU wait for. A graph reads and writes memory of its own: inputs are copied into it, results
 out of it.
+
+Large pictures are not recorded. They keep the GPU busy for longer than the host takes to launch a
+network, so a graph would save them nothing, cost a copy of the result (199 MB in float16 for
+1920x1080 upscaled four times) and hold that much memory for as long as it is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ from ..backends.layout import memory_format
 
 #: Graphs that one plan keeps: the shapes used last.
 KEPT = 8
+#: Pixels of the largest batch that is recorded. SPAN is estimated at 0.8 ms for so many on an H100,
+#: and the host launches it in 0.3 ms.
+LARGEST_PX = 512 * 1024
 
 
 # A process may record one graph at a time.
@@ -48,8 +55,9 @@ class Replayed:
     """``run``, a function of one tensor on a GPU, replayed from CUDA graphs.
 
     There is a graph for every shape and memory format of the input, made at its first call; the
-    ``KEPT`` used last are kept. Results are fresh tensors. Calls while the caller records a graph
-    of its own, and all calls once a recording has failed, go to ``run`` itself.
+    ``KEPT`` used last are kept. Results are fresh tensors. Calls with more than ``LARGEST_PX``
+    pixels, calls while the caller records a graph of its own, and all calls once a recording has
+    failed, go to ``run`` itself.
 
     ``why_not``: why nothing is recorded; None where it is.
     """
@@ -64,7 +72,8 @@ class Replayed:
 
     def __call__(self, x: Tensor) -> Any:
         with torch.cuda.device(x.device):
-            if self.why_not or torch.cuda.is_current_stream_capturing():
+            large = x.shape[0] * x.shape[2] * x.shape[3] > LARGEST_PX
+            if large or self.why_not or torch.cuda.is_current_stream_capturing():
                 return self._run(x)
             with self._lock:
                 recorded = self._recorded(x)
@@ -76,7 +85,10 @@ class Replayed:
         """A sentence for the report."""
         if self.why_not:
             return f"not recorded: {self.why_not}"
-        return f"{len(self._graphs)} recorded, for the last {KEPT} shapes at most"
+        return (
+            f"{len(self._graphs)} recorded, for the last {KEPT} shapes at most; pictures of more "
+            f"than {LARGEST_PX} pixels are launched without"
+        )
 
     def _recorded(self, x: Tensor) -> _Recorded | None:
         kind = x.shape, memory_format(x)

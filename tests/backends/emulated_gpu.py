@@ -20,11 +20,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "csrc"))
 from building import emulated_module
 
 from esr_kernels.backends import cuda
-from esr_kernels.backends.cuda import builder
+from esr_kernels.backends.cuda import builder, device, forms
+from esr_kernels.backends.cuda.device import Limits
 
-#: Streaming multiprocessors, and shared memory of a block. Few of the former, so that a block works
-#: on several tiles of a small picture.
-LIMITS = {"sm_90": (5, 227 * 1024), "sm_86": (3, 99 * 1024)}
+#: Few streaming multiprocessors, so that a block works on several tiles of a small picture.
+LIMITS = {
+    "sm_90": Limits(5, 227 * 1024, fast_half_sums=False),
+    "sm_86": Limits(3, 99 * 1024, fast_half_sums=True),
+}
 
 
 @cache
@@ -39,22 +42,19 @@ def emulator() -> ModuleType:
 class Program:
     """A program of the emulator's, which is given copies of all that the caller's tensors hold."""
 
-    def __init__(self, format_: str):
-        self._program = emulator().cuda.Program(format_)
+    def __init__(self, format_: str, **force: Any):
+        self._program = emulator().cuda.Program(format_, **force)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._program, name)
 
-    def run(self, inputs, outputs, n, height, width, constants, workspace, *rest) -> None:
-        here = rest[:2]
+    def run(self, inputs, outputs, size, constants, workspace, device, stream) -> None:
         memory = Memory()
         inputs = [memory.picture(*picture, writable=False) for picture in inputs]
         outputs = [memory.picture(*picture, writable=True) for picture in outputs]
         constants = memory.copy(constants, len(self.constants()), writable=False)
-        bytes_ = self.workspace_bytes(*here, n, height, width)
-        workspace = emulator().Memory(bytes_)  # NaNs
-        size = n, height, width
-        self._program.run(inputs, outputs, *size, constants, workspace.address, *rest)
+        workspace = emulator().Memory(self.workspace_bytes(device, size))  # NaNs
+        self._program.run(inputs, outputs, size, constants, workspace.address, device, stream)
         memory.return_copies()
 
 
@@ -97,8 +97,11 @@ def emulate_gpu(monkeypatch, architecture: str) -> None:
         return empty_like(*args, **kwargs).fill_(torch.nan)
 
     empty_like = builder.empty_like
-    monkeypatch.setattr(builder, "_C", SimpleNamespace(cuda=SimpleNamespace(Program=Program)))
-    monkeypatch.setattr(builder, "limits", lambda device: LIMITS[architecture])
+    emulated = SimpleNamespace(cuda=SimpleNamespace(Program=Program, forms=emulator().cuda.forms))
+    for module in (builder, forms):
+        monkeypatch.setattr(module, "_C", emulated)
+    for module in (builder, device, forms):
+        monkeypatch.setattr(module, "limits", lambda device: LIMITS[architecture])
     monkeypatch.setattr(builder, "current_stream", _no_stream)
     monkeypatch.setattr(builder, "empty_like", nan_like)
     monkeypatch.setattr(builder, "_picture", lambda x: (x, *picture(x)[1:]))

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from esr_kernels import backends
-from esr_kernels.backends import cuda
+from esr_kernels.backends import cuda, gpu
+from esr_kernels.backends.cuda import device
 from esr_kernels.backends.cuda.device import limits
 from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ESA, SPAB
 
@@ -102,9 +103,11 @@ def test_describe_says_how_far_it_was_tested(machine):
 def test_the_kernels_are_built_for_what_they_say():
     if not cuda._is_built():
         pytest.skip("esr_kernels._C is built without CUDA kernels")
-    *machine_code, ptx = cuda._C.cuda.targets
-    assert machine_code and all(target.startswith("sm_") for target in machine_code)
-    assert ptx.startswith("compute_")
+    targets = cuda._C.cuda.targets
+    machine_code = [target for target in targets if target.startswith("sm_")]
+    oldest, newest = machine_code[0], machine_code[-1]
+    ptx = dict.fromkeys(target.replace("sm_", "compute_") for target in (oldest, newest))
+    assert targets == (*machine_code, *ptx)
 
 
 def test_importing_the_package_asks_for_no_driver():
@@ -122,6 +125,24 @@ def test_importing_the_package_asks_for_no_driver():
     [({}, 99 * 1024), ({"shared_memory_per_block_optin": 227 * 1024}, 227 * 1024)],
 )
 def test_limits_of_a_device(monkeypatch, told, shared_bytes):
-    found = SimpleNamespace(multi_processor_count=132, **told)
+    found = SimpleNamespace(multi_processor_count=132, major=9, minor=0, **told)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
-    assert limits.__wrapped__(CUDA) == (132, shared_bytes)
+    assert limits.__wrapped__(CUDA) == (132, shared_bytes, False)
+
+
+@pytest.mark.parametrize(
+    ("capability", "faster"),
+    [
+        *[((8, 6), True), ((8, 9), True), ((12, 0), True), ((12, 1), True)],
+        *[((8, 0), False), ((8, 7), False), ((9, 0), False), ((10, 0), False), ((11, 0), False)],
+    ],
+)
+def test_half_sums_are_kept_where_they_are_faster(monkeypatch, capability, faster):
+    found = SimpleNamespace(multi_processor_count=1, major=capability[0], minor=capability[1])
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    monkeypatch.setattr(device, "limits", limits.__wrapped__)
+    assert not device.sums_in_float16(CUDA)
+    monkeypatch.setattr(gpu, "allows_float16_sums", lambda: True)
+    assert device.sums_in_float16(CUDA) == faster
+    expected = torch.bfloat16 if faster else torch.float16
+    assert cuda.rounding(torch.float16, CUDA) == expected

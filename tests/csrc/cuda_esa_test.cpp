@@ -60,19 +60,19 @@ class Launched {
     p_.a_channels = a.channels;
     p_.q_channels = q.channels;
     p_.a = constant(to_slabs(format, a)), p_.q = constant(to_slabs(format, q));
-    p_.conv2 = constant(pack_weights(format, esa.conv2.spec(), {a.channels}, g.tiles));
-    p_.conv_f = constant(pack_weights(format, esa.conv_f.spec(), {a.channels}, g.tiles));
+    p_.conv2 = constant(pack_weights(format, esa.conv2.spec(), {a.channels}, g.n_tiles));
+    p_.conv_f = constant(pack_weights(format, esa.conv_f.spec(), {a.channels}, g.n_tiles));
     p_.conv4 = constant(pack_esa_gate(format, esa.conv4.spec(), g.gate_columns));
-    p_.conv3 = constant(pack_esa_map(esa.conv3.spec(), g.tiles));
-    p_.bias2 = constant(pack_bias(esa.conv2.spec(), g.tiles));
-    p_.bias3 = constant(pack_bias(esa.conv3.spec(), g.tiles));
-    p_.bias_f = constant(pack_bias(esa.conv_f.spec(), g.tiles));
+    p_.conv3 = constant(pack_esa_map(esa.conv3.spec(), g.n_tiles));
+    p_.bias2 = constant(pack_bias(esa.conv2.spec(), g.n_tiles));
+    p_.bias3 = constant(pack_bias(esa.conv3.spec(), g.n_tiles));
+    p_.bias_f = constant(pack_bias(esa.conv_f.spec(), g.n_tiles));
     p_.bias4 = constant(pack_bias(esa.conv4.spec(), g.gate_columns / 8));
     const size_t map_bytes = esa_map_bytes(g, p_.size);
     p_.pooled = memory_.emplace_back(map_bytes).as<float>();
     p_.map = p_.pooled + map_bytes / 2 / sizeof(float);
     p_.out = memory_.emplace_back(to_slabs(format, q).size()).data();
-    launch_esa(format, p_, nullptr);
+    launch_esa({format, p_.geometry.n_tiles}, p_, nullptr);
   }
   Shape shape() const {
     return {p_.size.batch, p_.a_channels, p_.geometry.height, p_.geometry.width};
@@ -80,7 +80,7 @@ class Launched {
   // A number of a small map.
   double small(const float* map, int n, int c, int y, int x) const {
     const Shape pixels = shape();
-    return map[((size_t(n) * pixels.height + y) * pixels.width + x) * 8 * p_.geometry.tiles + c];
+    return map[((size_t(n) * pixels.height + y) * pixels.width + x) * 8 * p_.geometry.n_tiles + c];
   }
   const EsaParameters& parameters() const { return p_; }
   Batch result() const { return from_slabs(format_, p_.out, p_.size, p_.q_channels); }
@@ -153,7 +153,7 @@ void check_limits() {
         const Size size{3, side, 74 - side};
         const EsaGeometry g = esa_geometry(kH100, format, f, 96, size);
         const std::string what = std::to_string(f) + " channels, height " + std::to_string(side);
-        expect(8 * g.tiles >= f && (g.tiles == 2 || g.tiles == 4), "tiles of " + what);
+        expect(8 * g.n_tiles >= f && (g.n_tiles == 2 || g.n_tiles == 4), "tiles of " + what);
         expect(std::max(g.pool_shared_bytes, g.gate_shared_bytes) <= 99 * 1024, "limit of " + what);
         expect(esa_map_bytes(g, size) <= size_t(3) * side * (74 - side) * kPixelBytes,
                "maps of " + what);

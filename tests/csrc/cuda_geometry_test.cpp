@@ -50,14 +50,16 @@ std::string text(const char* what, int channels, const Size& s) {
 
 void check_conv(const Device& device, Format format, int taps, int in, int out, const Size& size) {
   const int slabs = slab_count(format, in);
-  const ConvGeometry g = conv_geometry(device, format, taps, slabs, out, size);
+  const ConvGeometry g =
+      conv_geometry(device, {format, taps, slabs, out, conv_tiles(format, out)}, size);
   const std::string what = text("conv", out, size);
   expect(g.shared_bytes <= device.shared_bytes, what + ": too much shared memory");
-  const int own = (g.resident ? slabs : g.stages) * slab_weight_bytes(taps, g.tiles) +
+  const int own = (g.resident ? slabs : g.stages) * slab_weight_bytes(taps, g.n_tiles) +
                   g.stages * halo_bytes(taps);
   expect(g.shared_bytes == own, what + ": other shared memory than the kernel's");
   expect(g.stages == 2 || g.stages == 3, what + ": stages");
-  expect(g.layers * 8 * g.tiles >= out && (g.layers - 1) * 8 * g.tiles < out, what + ": columns");
+  expect(g.layers * 8 * g.n_tiles >= out && (g.layers - 1) * 8 * g.n_tiles < out,
+         what + ": columns");
   Coverage made(size);
   for (int block = 0; block < g.blocks; ++block)
     for (int tile = block; tile < tile_count(g, size); tile += g.blocks) {
@@ -84,8 +86,9 @@ void check_spab(const Device& device, int channels, const Size& size) {
 // A 1x1 convolution within a 3x3 one, at its largest.
 void check_pointwise(const Device& device, Format format, int channels) {
   const int slabs = slab_count(format, channels);
-  const ConvGeometry g =
-      conv_geometry(device, format, 9, slabs, channels, {1, 339, 510}, kMaxPointwiseSlabs);
+  const ConvShape shape{
+      format, 9, slabs, channels, conv_tiles(format, channels), kMaxPointwiseSlabs};
+  const ConvGeometry g = conv_geometry(device, shape, {1, 339, 510});
   expect(g.shared_bytes <= device.shared_bytes, "pointwise: too much shared memory");
 }
 

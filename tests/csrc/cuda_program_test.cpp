@@ -166,12 +166,12 @@ void check_half_sums() {
   Conv conv(random, 28, 28, 3, Act::lrelu, .25f);  // into slabs
   for (double& w : conv.weight) w *= 33. / 32;
   double errors[2];
-  for (Format format : {Format::f16, Format::half_sums}) {
-    Program program(format);
+  for (auto half_sums : {Options::HalfSums::never, Options::HalfSums::always}) {
+    Program program(Format::f16, {.half_sums = half_sums});
     const int y = program.conv({program.input(28, nullptr)}, conv.spec(), -1);
     program.output(y, 1, -1);
     const Batch result = run(program, kGeForce, {x}, {{y, 1}})[0], truth = conv.apply(x);
-    double& worst = errors[format == Format::half_sums];
+    double& worst = errors[half_sums == Options::HalfSums::always];
     worst = 0;
     for (size_t i = 0; i < truth.data.size(); ++i)
       worst = std::max(worst, std::abs(result.data[i] - truth.data[i]));

@@ -6,46 +6,46 @@
 #include "esa.cuh"
 #include "esa_gate.cuh"
 #include "launch.h"
-#include "select.h"
 #include "spab.cuh"
 
 namespace esr::cuda {
 
-void launch_conv(Format format, const ConvParameters& p, void*) {
-  const ConvGeometry& g = p.geometry;
-  with_conv(format, p, [&]<class F, int kTaps, int kTiles, ConvEnds kEnds>() {
-    emulate({g.blocks, g.layers}, ConvTile::kThreads, g.shared_bytes,
-            [&] { ConvBlock<F, kTaps, kTiles, kEnds>(p).run(); });
+void launch_conv(const ConvForm& form, const ConvParameters& p, void*) {
+  with_form(form, [&]<size_t i>() {
+    constexpr ConvForm kForm = kForms<ConvForm>[i];
+    using Block = ConvBlock<Numbers<kForm.format>, kForm.taps, kForm.n_tiles, kForm.ends>;
+    const ConvGeometry& g = p.geometry;
+    emulate({g.blocks, g.layers}, ConvTile::kThreads, g.shared_bytes, [&] { Block(p).run(); });
   });
 }
 
-void launch_pack(Format format, const ConvertParameters& p, void*) {
-  with_format(format,
-              [&]<class F>() { emulate({p.blocks, 1}, kConvertThreads, 0, [&] { pack<F>(p); }); });
-}
-
-void launch_unpack(Format format, const ConvertParameters& p, void*) {
-  with_format(format, [&]<class F>() {
-    emulate({p.blocks, 1}, kConvertThreads, 0, [&] { unpack<F>(p); });
+void launch_convert(const ConvertForm& form, const ConvertParameters& p, void*) {
+  with_form(form, [&]<size_t i>() {
+    constexpr ConvertForm kForm = kForms<ConvertForm>[i];
+    using F = Numbers<kForm.format>;
+    emulate({p.blocks, 1}, kConvertThreads, 0, [&] { kForm.packs ? pack<F>(p) : unpack<F>(p); });
   });
 }
 
-void launch_spab(Format format, const SpabParameters& p, void*) {
-  const SpabGeometry& g = p.geometry;
-  with_spab(format, g, [&]<class F, int kSlabs, int kRows, int kPatches>() {
-    emulate({g.blocks, 1}, g.threads, g.shared_bytes,
-            [&] { SpabBlock<F, kSlabs, kRows, kPatches>(p).run(); });
+void launch_spab(const SpabForm& form, const SpabParameters& p, void*) {
+  with_form(form, [&]<size_t i>() {
+    constexpr SpabForm kForm = kForms<SpabForm>[i];
+    using Block = SpabBlock<Numbers<kForm.format>, kForm.slabs, kForm.rows, kForm.patches>;
+    const SpabGeometry& g = p.geometry;
+    emulate({g.blocks, 1}, g.threads, g.shared_bytes, [&] { Block(p).run(); });
   });
 }
 
-void launch_esa(Format format, const EsaParameters& p, void*) {
-  const EsaGeometry& g = p.geometry;
-  with_esa(format, g.tiles, [&]<class F, int kTiles>() {
+void launch_esa(const EsaForm& form, const EsaParameters& p, void*) {
+  with_form(form, [&]<size_t i>() {
+    constexpr EsaForm kForm = kForms<EsaForm>[i];
+    using F = Numbers<kForm.format>;
+    const EsaGeometry& g = p.geometry;
     emulate({g.pool_blocks, 1}, EsaPoolTile::kThreads, g.pool_shared_bytes,
-            [&] { EsaPoolBlock<F, kTiles>(p).run(); });
+            [&] { EsaPoolBlock<F, kForm.n_tiles>(p).run(); });
     emulate({g.map_blocks, 1}, kEsaMapThreads, 0, [&] { make_map(p); });
     emulate({g.gate_blocks, 1}, kEsaGateThreads, g.gate_shared_bytes,
-            [&] { EsaGateBlock<F, kTiles>(p).run(); });
+            [&] { EsaGateBlock<F, kForm.n_tiles>(p).run(); });
   });
 }
 

@@ -14,7 +14,7 @@ from images import image
 from torch import Tensor
 
 import esr_kernels.fusion as fusion
-from esr_kernels.fusion.cuda_graphs import KEPT, Replayed
+from esr_kernels.fusion.cuda_graphs import KEPT, LARGEST_PX, Replayed
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +98,25 @@ def test_only_the_shapes_used_last_are_kept(fake):
     assert run.calls == 2 * (KEPT + 1)
     check(replayed, image(1, 1, 2, 2))
     assert run.calls == 2 * (KEPT + 2)
+
+
+def test_large_pictures_are_not_recorded(fake):
+    """Their result is the one that the computation wrote, not a copy of it."""
+    results = []
+
+    def run(x: Tensor) -> Tensor:
+        results.append(2 * x)
+        return results[-1]
+
+    replayed = Replayed(run)
+    large, batch = image(1, 1, 1024, 513), image(2, 1, 512, 513)
+    for x in (large, batch, large):
+        assert replayed(x) is results[-1] and torch.equal(results[-1], 2 * x)
+    assert len(results) == 3 and not replayed._graphs
+    assert f"more than {LARGEST_PX} pixels" in replayed.describe()
+    doubles = Replayed(Doubles())
+    check(doubles, image(1, 1, 1024, 512))
+    assert len(doubles._graphs) == 1
 
 
 def test_what_cannot_be_recorded_runs_all_the_same(fake):

@@ -3,7 +3,8 @@
 Claims tensors on NVIDIA GPUs from compute capability 8.0 up, of float16 and bfloat16, and of
 float32 where torch's own convolutions may use TF32 at the time a graph is bound. Sums are kept in
 float32; those of float16, over 16 channels, in float16 where
-``torch.backends.cuda.matmul.allow_fp16_accumulation`` was set by then: faster on some GPUs.
+``torch.backends.cuda.matmul.allow_fp16_accumulation`` was set by then, on GPUs that multiply
+faster so: compute capabilities 8.6, 8.9 and 12.x. On others the flag is ignored.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...op import Op
 from .. import gpu
 from ..contract import Compiled
 from ..self_check import first_disagreement
+from .device import sums_in_float16
 
 try:
     from esr_kernels import _C
@@ -37,7 +39,7 @@ def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
         return reason
     if op.name not in _OPS:
         return f"has no kernel for {op.name}"
-    return first_disagreement((op,), implementation, device, dtype, rounding(dtype))
+    return first_disagreement((op,), implementation, device, dtype, rounding(dtype, device))
 
 
 def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
@@ -45,12 +47,12 @@ def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype)
     if reason := _claims_not(device, dtype):
         return reason
     mine = sorted((op for op in ops if op.name in _OPS), key=lambda op: op.name)
-    return first_disagreement(tuple(mine), implementation, device, dtype, rounding(dtype))
+    return first_disagreement(tuple(mine), implementation, device, dtype, rounding(dtype, device))
 
 
-def rounding(dtype: torch.dtype) -> torch.dtype:
+def rounding(dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """The dtype in which plain torch has as many digits: bfloat16 for sums in float16."""
-    if dtype == torch.float16 and gpu.allows_float16_sums():
+    if dtype == torch.float16 and sums_in_float16(device):
         return torch.bfloat16
     return gpu.rounding(dtype)
 

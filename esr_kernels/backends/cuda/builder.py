@@ -24,18 +24,27 @@ MAX_ESA_CHANNELS = 32  # of its small maps: kEsaMaxChannels of csrc/cuda/esa.h
 MAX_GATED_CHANNELS = 512  # of its picture: conv4's weights stay in shared memory
 
 
-def format_of(dtype: torch.dtype) -> str:
-    """What a program for this dtype multiplies."""
-    if dtype == torch.float16 and gpu.allows_float16_sums():
-        return "half_sums"
-    return _FORMATS[dtype]
-
-
 class Builder(program.Builder):
-    """A program that multiplies numbers of ``dtype``; float32 is rounded to TF32 for that."""
+    """A program that multiplies numbers of ``dtype``; float32 is rounded to TF32 for that.
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__(_C.cuda.Program(format_of(dtype)))
+    Args:
+        dtype: float16, bfloat16 or float32.
+        force: kernel forms to use instead of what estimates choose, for tests and measurements.
+            ``spab``: ``"fused"`` in one kernel, or ``"apart"`` as three convolutions.
+            ``half_sums``: ``"always"`` keeps the sums of float16 in float16, ``"never"`` in
+            float32; ``"auto"``, where that is faster, is the default once the user allows it.
+            ``n_tiles``: 8 columns each that a convolution's block makes: 2, 4, 6 or 8.
+            ``blocks_per_sm``: of convolutions, 1 or 2. ``shared_bytes``: of memory that a block
+            may have, if less than on the device.
+
+    Raises:
+        ValueError: there is no such kernel. Where it does not fit the device, :meth:`run` raises.
+    """
+
+    def __init__(self, dtype: torch.dtype, **force: str | int) -> None:
+        if dtype == torch.float16 and gpu.allows_float16_sums():
+            force = {"half_sums": "auto"} | force
+        super().__init__(_C.cuda.Program(_FORMATS[dtype], **force))
         self._dtype = dtype
         self._constants: dict[torch.device, Tensor] = {}
 
@@ -64,12 +73,12 @@ class Builder(program.Builder):
         read = [x if x.dtype in _ELEMENTS else x.to(self._dtype) for x in inputs]
         here = limits(like.device)
         constants = self._constants_on(like.device)
-        bytes_ = self.program.workspace_bytes(*here, *size)
+        bytes_ = self.program.workspace_bytes(here, size)
         workspace = torch.empty(bytes_, dtype=torch.uint8, device=like.device)
         addresses = constants.data_ptr(), workspace.data_ptr()
         pictures = [_picture(x) for x in read], [_picture(y) for y in out]
         with current_stream(like.device) as stream:
-            self.program.run(*pictures, *size, *addresses, *here, stream)
+            self.program.run(*pictures, size, *addresses, here, stream)
         return list(out)
 
     def _constants_on(self, device: torch.device) -> Tensor:

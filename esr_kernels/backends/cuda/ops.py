@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from ...op import Op
+from .. import gpu
 from ..lowering.eager import EagerPrograms
-from .builder import OP_SET, format_of
+from .builder import OP_SET
 
 _programs = EagerPrograms(OP_SET)
 
@@ -16,7 +17,7 @@ def run(op: Op, *args, out: Tensor | None = None):
     """Compute ``op`` for its schema arguments."""
     shapes = tree_map(lambda a: tuple(a.shape) if isinstance(a, Tensor) else a, args)
     if OP_SET.supports(op, shapes):
-        first = args[0] if isinstance(args[0], Tensor) else args[0][0]
-        return _programs.run(op, *args, variant=format_of(first.dtype), out=out)
+        variant = "half sums" if gpu.allows_float16_sums() else ""
+        return _programs.run(op, *args, variant=variant, out=out)
     y = op.in_torch(*args)
     return y if out is None else out.copy_(y)
