@@ -51,7 +51,7 @@ def find(src: Path, dst: Path, *, suffix: str, overwrite: bool) -> Jobs:
     """
     _check_writable(dst)
     if dst.resolve() == src.resolve():
-        raise ValueError(f"{dst} is the folder of the pictures itself: choose another folder")
+        raise ValueError(f"{dst} is the folder of the pictures itself: choose another one")
     todo, existing, others, failed = {}, [], [], []
     for path in _files(src, dst.resolve()):
         if path.suffix.lower() not in io.READABLE:

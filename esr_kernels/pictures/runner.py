@@ -1,4 +1,4 @@
-"""Networks as ``upscale`` runs them: made from a name, a file or a module, their results checked."""
+"""Networks as ``upscale`` runs them: from a name, a file or a module, with checked results."""
 
 import copy
 import os
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from .. import functional, fusion, models
 
-Model = str | os.PathLike | nn.Module
+#: A name, a checkpoint, or a network: a module, or another callable such as a spandrel descriptor.
+Model = str | os.PathLike | nn.Module | Callable[[Tensor], Tensor]
 Weights = str | os.PathLike | None
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -107,7 +108,7 @@ def make_runner(
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:
-    """Return the ``torch.device`` of a name; None and "auto" are a GPU if torch can use one, else the CPU.
+    """Return the ``torch.device`` of a name; None and "auto" prefer a GPU that torch can use.
 
     Raises:
         ValueError: There is no such device on this machine.

@@ -78,8 +78,8 @@ def quantise(values: np.ndarray, out: np.ndarray) -> None:
         out: uint8 or uint16 of the same shape, which is overwritten.
     """
     top = np.iinfo(out.dtype).max
-    # A few rows at a time stay in the cache between the four steps. That is fifteen times as fast as
-    # whole planes, which for a large picture take as long as the network.
+    # A few rows at a time stay in the cache between the four steps. That is fifteen times as fast
+    # as whole planes, which for a large picture take as long as the network.
     rows = max(1, _CACHED_VALUES // values.shape[2])
     scratch = np.empty((rows, values.shape[2]), np.float32)
     for source, target in zip(values, out, strict=True):

@@ -211,7 +211,7 @@ def _from_cmyk(im: Pillow.Image, icc: bytes | None) -> Pillow.Image:
 
 
 def _fill(colour: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Replace ``colour`` ``[C, H, W]`` where ``seen`` ``[H, W]`` is 0 by the mean of the nearest seen.
+    """Fill ``colour`` ``[C, H, W]`` where ``seen`` ``[H, W]`` is 0 from the nearest seen pixels.
 
     Each level halves the picture, averaging only seen pixels; unseen ones take the finest level
     that has a value. If nothing is seen, the result is black.

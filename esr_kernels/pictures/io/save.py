@@ -130,7 +130,7 @@ def write(
 def save(
     path: str | os.PathLike, picture: Pillow.Image, *, overwrite: bool = False, **metadata
 ) -> None:
-    """Save a Pillow picture in the format that the suffix of ``path`` names, complete or not at all.
+    """Save a Pillow picture in the format of the suffix of ``path``, complete or not at all.
 
     Args:
         path: The file.
