@@ -1,7 +1,8 @@
-"""Tensors in, tensors out: the calls of people who have a batch and want it larger."""
+"""Functions on tensors: upscale a batch, load a network."""
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,21 +10,29 @@ from torch import Tensor, nn
 
 from . import fusion, models
 
+Weights = str | os.PathLike | None
 _cache: dict[tuple[str, torch.device], tuple[object, nn.Module]] = {}
 _lock = threading.Lock()
 
 
-def span(x: Tensor, weights=None) -> Tensor:
+def span(x: Tensor, weights: Weights = None) -> Tensor:
     """Upscale a batch four times with SPAN (28 channels).
 
-    ``x``: ``[N, 3, H, W]`` RGB in ``[0, 1]``, float16, bfloat16, float32 or float64, any device.
-    Returns a fresh ``[N, 3, 4H, 4W]`` tensor of the same dtype, device and range, not clamped.
-    ``weights``: by default those that come with the package (our own training); "official" for the
-    challenge's, or another checkpoint of the same network. The model is kept for the next call,
-    one per device. On a CPU the half precisions are computed in float32.
+    The model is kept for the next call, one per device. On a CPU the half precisions are computed
+    in float32.
 
-    Raises ``TypeError`` or ``ValueError`` when ``x`` is not such a batch, ``FileNotFoundError``
-    when the weights are neither here nor to be had.
+    Args:
+        x: ``[N, 3, H, W]`` RGB in ``[0, 1]``, float16, bfloat16, float32 or float64, on any device.
+        weights: By default those in the package (our own training); "official" for the challenge's,
+            or another checkpoint of the same network.
+
+    Returns:
+        A fresh ``[N, 3, 4H, 4W]`` tensor of the same dtype, device and range, not clamped.
+
+    Raises:
+        FileNotFoundError: The weights are not on this machine and cannot be downloaded.
+        TypeError: ``x`` is not a tensor of floats.
+        ValueError: ``x`` has another shape.
 
     Source: Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution"
     (2023); NTIRE 2024 efficient SR challenge report, team 38.
@@ -31,11 +40,11 @@ def span(x: Tensor, weights=None) -> Tensor:
     return _run("span", x, weights)
 
 
-def rlfn(x: Tensor, weights=None) -> Tensor:
+def rlfn(x: Tensor, weights: Weights = None) -> Tensor:
     """Upscale a batch four times with RLFN (46 channels, the challenge's baseline).
 
-    As ``span``, in the same range, with the challenge's weights; H and W are at least 15, which its
-    pooled attention asks for.
+    Arguments, result and errors are those of ``span``, with the challenge's weights by default. H
+    and W must be at least 15, which RLFN's pooled attention needs.
 
     Source: Kong et al., "Residual Local Feature Network for Efficient Super-Resolution" (2022);
     NTIRE 2024 efficient SR challenge report, team 00.
@@ -43,23 +52,35 @@ def rlfn(x: Tensor, weights=None) -> Tensor:
     return _run("rlfn", x, weights)
 
 
-def load(source, *, weights=None, device=None, dtype=None) -> nn.Module:
+def load(
+    source: str | os.PathLike | Mapping[str, Tensor],
+    *,
+    weights: Weights | Mapping[str, Tensor] = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Module:
     """Load a network by name or from a checkpoint, and accelerate it.
 
-    ``source``: a name of ``list_models()`` or the path of a checkpoint (``.pth``, ``.pt``,
-    ``.safetensors``), whose network is told from its keys and shapes. ``weights``: with a name,
-    "official" for the challenge's weights where the package has others of its own ("span"), or the
-    checkpoint to use. Returns the module in evaluation mode, with ``scale``, ``in_channels`` and
-    ``data_range``; it maps ``[N, 3, H, W]`` to ``[N, 3, scale*H, scale*W]``. ``restore`` undoes the
-    acceleration.
+    Args:
+        source: A name of ``list_models()`` or the path of a checkpoint (``.pth``, ``.pt``,
+            ``.safetensors``), whose network is recognised by its keys and shapes.
+        weights: With a name: "official" for the challenge's weights where the package has others of
+            its own ("span"), or the checkpoint to use.
+        device: The device of the network, the CPU if None.
+        dtype: The dtype of the network, float32 if None.
 
-    Raises ``ValueError`` for a file that is no supported checkpoint, ``FileNotFoundError`` for
-    one that is not there.
+    Returns:
+        The module in evaluation mode, with ``scale``, ``in_channels`` and ``data_range``. It maps
+        ``[N, 3, H, W]`` to ``[N, 3, scale*H, scale*W]``. ``restore`` undoes the acceleration.
+
+    Raises:
+        FileNotFoundError: The file, or the network of that name, is missing.
+        ValueError: The file is not a supported checkpoint.
     """
     return fusion.accelerate(models.load(source, weights=weights, device=device, dtype=dtype))
 
 
-def _run(name: str, x: Tensor, weights) -> Tensor:
+def _run(name: str, x: Tensor, weights: Weights) -> Tensor:
     _check_batch(name, x)
     # A CPU has no fast half-precision arithmetic to lose, and float32 cannot overflow.
     on_cpu = x.device.type == "cpu"
@@ -70,7 +91,9 @@ def _run(name: str, x: Tensor, weights) -> Tensor:
         return model(x.to(dtype)).to(x.dtype)
 
 
-def _cached_model(name: str, weights, device: torch.device, dtype: torch.dtype) -> nn.Module:
+def _cached_model(
+    name: str, weights: Weights, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
     key = (_identity(weights), dtype)
     with _lock:
         known, model = _cache.get((name, device), (None, None))
@@ -82,8 +105,8 @@ def _cached_model(name: str, weights, device: torch.device, dtype: torch.dtype) 
     return model
 
 
-def _identity(weights) -> tuple | str | None:
-    """What tells one weights file from another, so that a retrained file is read again."""
+def _identity(weights: Weights) -> tuple | str | None:
+    """Return a value that changes with the weights file, so that a retrained one is read again."""
     if weights is None or weights == models.OFFICIAL_WEIGHTS:
         return weights
     if not isinstance(weights, (str, os.PathLike)):

@@ -1,4 +1,4 @@
-"""What this machine has for the package, and why the rest is missing."""
+"""Description of this machine: versions, hardware, backends and weights."""
 
 import os
 import platform
@@ -12,10 +12,17 @@ from . import __version__, backends, models
 
 @dataclass(frozen=True)
 class Info:
-    """Answers of ``info()``; ``str()`` is a table a person can read.
+    """The result of ``info()``; ``str()`` formats it as a table.
 
-    ``backends`` and ``weights``: ``(name, available, detail)`` each. ``threads``: those that torch,
-    and with it the kernels, will use. ``gpu``: its name, or why there is none.
+    Attributes:
+        version: The version of esr_kernels.
+        python: The version of Python, and the system.
+        torch: The version of torch.
+        cpu: The name of the processor, and its number of cores.
+        threads: The number of threads that torch, and with it the kernels, will use.
+        gpu: The name of the GPU, or the reason why there is none.
+        backends: ``(name, available, detail)`` of each backend.
+        weights: ``(name, available, detail)`` of each weights file.
     """
 
     version: str
@@ -61,7 +68,7 @@ def info() -> Info:
 
 
 def _cpu() -> str:
-    """The processor's name as the system gives it; Python's own is empty on Linux."""
+    """Return the processor's name from the system; Python's own is empty on Linux."""
     table = Path("/proc/cpuinfo")
     if table.exists():
         for line in table.read_text(errors="replace").splitlines():
@@ -79,9 +86,9 @@ def _gpu() -> str:
 
 
 def _weights() -> tuple[tuple[str, bool, str], ...]:
-    """Ours, then the official files by name: where each lies, or that it would be downloaded.
+    """List our weights, then the official files: where each lies, or that it would be downloaded.
 
-    By name only: hashing them is left to the moment they are loaded.
+    Files are found by name only; they are hashed when they are loaded.
     """
     chosen, reference = os.environ.get("ESR_KERNELS_WEIGHTS"), models.weights.reference_folder()
     folders = [Path(chosen)] if chosen else []
@@ -96,6 +103,6 @@ def _weights() -> tuple[tuple[str, bool, str], ...]:
             continue
         name = model.url.rsplit("/", 1)[1]
         found = [folder / name for folder in folders if (folder / name).is_file()]
-        detail = str(found[0]) if found else f"fetched on first use into {folders[-1]}"
+        detail = str(found[0]) if found else f"downloaded on first use into {folders[-1]}"
         rows.append((model.name, bool(found), f"official, {detail}"))
     return tuple(rows)

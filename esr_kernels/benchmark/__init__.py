@@ -1,4 +1,6 @@
-"""Contests: a network of ours beside plain torch, ``torch.compile`` and other runtimes, in turns.
+"""Benchmarks of our networks and ops against plain torch, ``torch.compile`` and other runtimes.
 
-The checkout's ``bench/`` runs them under pytest, ``esr-kernels bench`` for one network.
+A benchmark is a contest: all implementations compute the same problem and take turns, so that a
+machine that slows down slows all of them. The checkout's ``bench/`` runs contests under pytest,
+``esr-kernels bench`` runs them for one network.
 """

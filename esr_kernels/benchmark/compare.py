@@ -1,20 +1,22 @@
-"""One network against everything installed here, without pytest."""
+"""Comparison of one network with every implementation installed here, without pytest."""
 
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from .. import fusion
 from ..challenge.sources import Source, resolve
 from ..output.progress import bar
 from ..pictures import sample
 from .contest import prepare, record, rivals_round, rounds_for
-from .limits import measure, with_limits
+from .limits import Case, Result, measure, with_limits
 from .peers import PEERS
 from .problem import Problem
 from .stamp import machine_stamp
@@ -24,22 +26,31 @@ LEAST_ROUNDS = 5
 
 
 def compare(
-    source,
+    source: str | os.PathLike | nn.Module,
     sizes: Sequence[tuple[int, int]] = ((256, 256),),
     *,
     threads: Sequence[int] = (),
     time_s: float = 10.0,
     progress: bool = False,
-) -> dict:
+) -> Result:
     """Time a network on this machine's processor beside torch, compilers and other runtimes.
 
-    ``source``: as in ``challenge.evaluate``. ``sizes``: heights and widths of the picture.
-    ``threads``: all numbers of threads to try, torch's own by default. ``time_s``: for each case,
-    but 5 rounds at least. All contestants are checked against float64, then take turns.
+    All implementations are checked against float64 first and then take turns.
 
-    Returns what ``tables.terminal_tables`` prints and ``bench/report.py`` puts into the README.
-    Raises as ``evaluate`` does for the source, ``AssertionError`` where our result is not as good
-    as torch's.
+    Args:
+        source: The network, as in ``challenge.evaluate``.
+        sizes: The heights and widths of the picture.
+        threads: The numbers of threads to try; torch's own setting if empty.
+        time_s: The time for each case. At least 5 rounds are run.
+        progress: Draw a progress bar if stderr is a terminal.
+
+    Returns:
+        The result that ``tables.terminal_tables`` formats and ``bench/report.py`` puts into the
+        README.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: As in ``challenge.evaluate``.
+        AssertionError: Our result is less exact than the tolerance allows.
     """
     found = resolve(source)
     found.module.eval().requires_grad_(False)
@@ -73,7 +84,7 @@ def _problem(source: Source, size: tuple[int, int]) -> Problem:
     )
 
 
-def _contest(problem: Problem, threads: int, time_s: float) -> dict:
+def _contest(problem: Problem, threads: int, time_s: float) -> Case:
     field = prepare(problem, threads, TORCH_WAYS | per_backend() | PEERS)
     times_s: dict[str, list[float]] = {name: [] for name in field.ready}
     turns = rivals_round(field.ready, times_s)

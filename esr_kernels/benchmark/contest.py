@@ -1,4 +1,4 @@
-"""Contestants, and the rounds in which they take turns."""
+"""Contests: implementations of one problem, checked first and then timed in turns."""
 
 from __future__ import annotations
 
@@ -10,37 +10,50 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from .limits import Case
 from .problem import Problem
 from .tolerance import assert_as_good_as_torch
 
 OURS = "ours"
-#: Thread pools keep spinning for a while after a call; a waiting pool would steal the next
-#: contestant's cores.
+#: The pause between two calls. Thread pools keep spinning for a while after a call, and would take
+#: the cores of the next implementation.
 PAUSE_S = 0.01
-#: A first call sets up buffers and threads; where that could be most of it, a second one tells how
+#: A first call sets up buffers and threads. Where it is shorter than this, a second call tells how
 #: long a round will take.
 SHORT_S = 0.2
 
 
 class LeftOut(Exception):
-    """A contestant cannot take part; the text says why."""
+    """An implementation cannot take part; the text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """``call`` is what is timed; ``tensors`` turns its result into torch tensors, untimed."""
+    """One way of computing a problem.
+
+    Attributes:
+        call: The function that is timed.
+        tensors: Converts the result of ``call`` to torch tensors, untimed.
+    """
 
     call: Callable[[], object]
     tensors: Callable[[object], object] = lambda result: result
 
 
-#: Makes a contestant for a problem and a number of threads. Raises ``LeftOut`` or ``ImportError``.
+#: Makes an implementation for a problem and a number of threads. Raises ``LeftOut`` or
+#: ``ImportError`` where it cannot take part.
 Factory = Callable[[Problem, int], Implementation]
 
 
 @dataclass
 class Field:
-    """Who takes part: checked contestants, who is left out and why, and what a round costs."""
+    """The implementations of a contest.
+
+    Attributes:
+        ready: Those that were checked, by name.
+        left_out: The reasons of those that do not take part, by name.
+        round_s: The time of one round.
+    """
 
     ready: dict[str, Implementation]
     left_out: dict[str, str]
@@ -48,47 +61,52 @@ class Field:
 
 
 def prepare(problem: Problem, threads: int, factories: Mapping[str, Factory]) -> Field:
-    """Make every contestant and hold its result to the tolerance rule of the tests.
+    """Make every implementation and check its result against the tolerance of the tests.
 
-    One that is not installed, fails or is less exact is left out with the reason; ours must pass.
+    One that is not installed, fails or is less exact is left out, with the reason; ours must pass.
+
+    Args:
+        problem: The problem to compute.
+        threads: The number of threads to use.
+        factories: The makers of the implementations, by name.
 
     Raises:
-        AssertionError: our own result is not as good as torch's.
+        AssertionError: Our own result is less exact than the tolerance allows.
     """
     field = Field({}, {}, 0.0)
     for name, make in factories.items():
         try:
-            contestant = make(problem, threads)
-            result, seconds = timed(contestant.call)
+            implementation = make(problem, threads)
+            result, seconds = timed(implementation.call)
             if seconds < SHORT_S:
-                result, seconds = timed(contestant.call)
-            check(contestant.tensors(result), problem)
-        except Exception as error:  # rivals raise what they like
+                result, seconds = timed(implementation.call)
+            check(implementation.tensors(result), problem)
+        except Exception as error:  # a rival may raise anything
             if name == OURS:
                 raise
             field.left_out[name] = reason(error)
             continue
-        field.ready[name] = contestant
+        field.ready[name] = implementation
         field.round_s += seconds + PAUSE_S
     return field
 
 
 def timed(call: Callable[[], object]) -> tuple[object, float]:
-    """``call``'s result and how many seconds it took."""
+    """Time ``call``; return its result and the seconds it took."""
     start = time.perf_counter()
     result = call()
     return result, time.perf_counter() - start
 
 
 def check(result: object, problem: Problem) -> None:
-    """Every tensor of ``result`` keeps the tolerance rule against plain torch and float64."""
+    """Check every tensor of ``result`` against plain torch and float64, by the tolerance rule."""
     tensors = (tree_leaves(part) for part in (result, problem.plain, problem.exact))
     for ours, plain, exact in zip(*tensors, strict=True):
         assert_as_good_as_torch(ours, plain, exact)
 
 
 def reason(error: Exception) -> str:
-    """Why a contestant is left out, in one line."""
+    """Summarise an error in one line."""
     if isinstance(error, ImportError):
         return "not installed"
     first = next(iter(str(error).strip().splitlines()), "")
@@ -96,12 +114,14 @@ def reason(error: Exception) -> str:
 
 
 def rounds_for(round_s: float, least: int, time_s: float, most: int = 50) -> int:
-    """As many rounds as ``time_s`` allows, at least ``least`` and at most ``most``."""
+    """Return the number of rounds that fit into ``time_s``, within ``least`` and ``most``."""
     return max(least, min(most, int(time_s / round_s)))
 
 
-def rivals_round(rivals: Mapping[str, Implementation], times_s: dict[str, list[float]]) -> Callable:
-    """A function that times each rival once and appends to ``times_s``.
+def rivals_round(
+    rivals: Mapping[str, Implementation], times_s: dict[str, list[float]]
+) -> Callable[[], None]:
+    """Make a function that times each rival once and appends the seconds to ``times_s``.
 
     Each round starts with another rival, so that nobody always follows the same neighbour.
     """
@@ -122,8 +142,16 @@ def rivals_round(rivals: Mapping[str, Implementation], times_s: dict[str, list[f
 
 def record(
     group: str, problem: Problem, threads: int, field: Field, times_s: dict[str, list[float]]
-) -> dict:
-    """What is kept of a case; ``times_s``: seconds of every contestant in every round."""
+) -> Case:
+    """Summarise one case for the result file.
+
+    Args:
+        group: The table that the case belongs to.
+        problem: The problem that was computed.
+        threads: The number of threads.
+        field: The implementations.
+        times_s: The seconds of every implementation in every round.
+    """
     return {
         "group": group,
         "case": problem.name,
@@ -137,12 +165,12 @@ def record(
 
 
 def quantiles_ms(times_s: list[float], *at: float) -> list[float]:
-    """Quantiles, 0.5 the median, of times in seconds, in milliseconds."""
+    """Compute quantiles, 0.5 being the median, of times in seconds; return milliseconds."""
     times_ms = 1e3 * torch.tensor(times_s, dtype=torch.float64)
     return times_ms.quantile(torch.tensor(at, dtype=torch.float64)).tolist()
 
 
-def as_tensor(array) -> Tensor:
-    """A batch from what a runtime returns as ``[N, C, H, W]`` or ``[C, H, W]``."""
+def as_tensor(array: object) -> Tensor:
+    """Convert a runtime's ``[N, C, H, W]`` or ``[C, H, W]`` to a batch."""
     tensor = torch.as_tensor(array)
     return tensor if tensor.dim() == 4 else tensor[None]

@@ -1,11 +1,11 @@
-"""What the hardware allows: arithmetic and memory, measured in the same run.
+"""Limits of the hardware, arithmetic and memory, measured in the same run.
 
 Peak arithmetic is the better of ``torch.mm`` on two float32 matrices of 2048 x 2048 and of a direct
 3x3 convolution of 256 to 256 channels on 64 x 64 pixels. Both, because their libraries differ in
-which instructions they use on which maker's processors. Bandwidth is what a copy between two
-tensors of 256 MiB reaches, both directions counted. All are measured before every case, and the
-best of the whole run counts. So these are figures that a good library gets out of this machine in
-this hour, not those of a data sheet.
+which instructions they use on which maker's processors. Bandwidth is that of a copy between two
+tensors of 256 MiB, with both directions counted. All are measured before every case, and the best
+of the whole run counts. So these are figures that a good library reaches on this machine at this
+time, not those of a data sheet.
 
 A limit in ms is the larger of arithmetic / peak and bytes / bandwidth, where bytes are inputs,
 weights and results moved once. The *direct* limit counts every multiplication of the convolutions;
@@ -20,6 +20,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,12 +28,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+#: The record of one case: a problem, a number of threads, and the times of all implementations.
+Case = dict[str, Any]
+#: The machine and the cases, as they are kept in a file.
+Result = dict[str, Any]
+
 WINOGRAD_SAVING = 4  # 16 outputs x 9 taps, in 36 multiplications
 
 
 @dataclass(frozen=True)
 class Work:
-    """Multiply-adds of 3x3 convolutions of stride 1, of all the others, and bytes moved."""
+    """Multiply-adds of 3x3 convolutions of stride 1 and of all others, and bytes moved."""
 
     winograd_macs: int
     other_macs: int
@@ -65,7 +71,7 @@ class _CountConvolutions(TorchDispatchMode):
 
 
 def count_work(module: nn.Module, inputs: tuple[Tensor, ...]) -> Work:
-    """Count by running the module on tensors without storage."""
+    """Count the work of a module by running it on tensors without storage."""
     with torch.no_grad(), _CountConvolutions() as count:
         result = copy.deepcopy(module).to("meta")(*(x.to("meta") for x in inputs))
     moved = [*inputs, *module.parameters(), *tree_leaves(result)]
@@ -74,7 +80,7 @@ def count_work(module: nn.Module, inputs: tuple[Tensor, ...]) -> Work:
 
 
 def limits_ms(work: Work, machine: Machine) -> dict[str, float]:
-    """The limits of this module's docstring: ``{"direct": ms, "winograd": ms}``."""
+    """Compute both limits of this module: ``{"direct": ms, "winograd": ms}``."""
     memory = work.bytes / machine.bandwidth
     direct = 2 * (work.winograd_macs + work.other_macs) / machine.flops
     winograd = 2 * (work.winograd_macs / WINOGRAD_SAVING + work.other_macs) / machine.flops
@@ -82,9 +88,15 @@ def limits_ms(work: Work, machine: Machine) -> dict[str, float]:
 
 
 def with_limits(
-    cases: Iterable[tuple[dict, Work]], machines: Mapping[int, Machine], stamp: dict
-) -> dict:
-    """A whole result: the stamp with what was measured by threads, and the cases with limits."""
+    cases: Iterable[tuple[Case, Work]], machines: Mapping[int, Machine], stamp: dict[str, object]
+) -> Result:
+    """Assemble a result.
+
+    Args:
+        cases: The cases, each with its work.
+        machines: The measured speed by number of threads.
+        stamp: The result of ``machine_stamp``.
+    """
     measured = {
         str(threads): {"gflops": m.flops / 1e9, "gbytes_s": m.bandwidth / 1e9}
         for threads, m in machines.items()
@@ -96,9 +108,10 @@ def with_limits(
 
 
 def measure(before: Machine | None = None) -> Machine:
-    """Measure torch on as many threads as it is set to; the better of that and ``before``.
+    """Measure torch on its current number of threads; this takes about half a second.
 
-    Takes about half a second.
+    Args:
+        before: An earlier measurement; the better of both is returned.
     """
     n, channels, side = 2048, 256, 64
     a, b, c = (torch.rand(n, n) for _ in range(3))

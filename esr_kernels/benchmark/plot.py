@@ -1,21 +1,31 @@
-"""A contest as a picture: how long everybody takes."""
+"""The times of a contest as a bar chart."""
 
 from __future__ import annotations
 
 from ..output.figures import as_file, new_figure
 from .contest import OURS
-from .tables import ms_text
+from .limits import Case, Result
+from .tables import ms_text, versions_text
 
 _OURS, _RIVAL = "#2874a6", "#b8c4d6"
-_BAR_IN, _FRAME_IN = 0.3, 0.9  # height of a bar, and of what stands around those of a case
+_BAR_IN, _FRAME_IN = 0.3, 0.9  # heights of a bar, and of the frame around the bars of a case
 
 
-def draw(result: dict, kind: str) -> bytes:
-    """Bars of the median time of every contestant, as the content of a "png" or "svg" file.
+def draw(result: Result, kind: str) -> bytes:
+    """Draw the median time of every implementation as bars.
 
-    ``result``: of ``compare``. One plot per size and number of threads, the fastest on top, lines
-    from the 10th to the 90th percentile; the title names the machine and the versions. Raises
-    ``ValueError`` where matplotlib is missing.
+    There is one plot per size and number of threads, with the fastest on top and lines from the
+    10th to the 90th percentile. The title names the machine and the versions.
+
+    Args:
+        result: The result of ``compare``.
+        kind: "png" or "svg".
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        ValueError: matplotlib is not installed.
     """
     cases = result["cases"]
     heights = [_FRAME_IN + _BAR_IN * len(case["ms"]) for case in cases]
@@ -28,7 +38,7 @@ def draw(result: dict, kind: str) -> bytes:
     return as_file(figure, kind)
 
 
-def _bars(axes, case: dict) -> None:
+def _bars(axes, case: Case) -> None:
     ms = case["ms"]
     names = sorted(ms, key=ms.get)
     medians = [ms[name] for name in names]
@@ -48,8 +58,7 @@ def _bars(axes, case: dict) -> None:
 
 
 def _title(machine: dict) -> str:
-    peers = "".join(f", {name} {number}" for name, number in machine["peers"].items())
     return (
         f"{machine['cpu']}, {machine['dtype']}\n"
-        f"torch {machine['torch']}{peers}; commit {machine['commit']}, {machine['date']}"
+        f"{versions_text(machine)}; commit {machine['commit']}, {machine['date']}"
     )

@@ -1,4 +1,4 @@
-"""What is computed: a plain torch module with its inputs, and what the result has to be."""
+"""Problems to compute: a plain torch module, its inputs, and the expected results."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from .limits import Work, count_work
 
 @dataclass
 class Problem:
-    """A module in plain torch, folded, and its inputs; results are computed once and kept.
+    """A module in plain torch, folded, and its inputs. Results are computed once and kept.
 
-    ``ours`` makes the accelerated counterpart of the module. ``weights`` says in the table what
-    they are: "official", or "seeded" where they were drawn.
+    Attributes:
+        name: The name in tables.
+        module: The module.
+        inputs: Its inputs, float32.
+        ours: Makes the accelerated counterpart of the module.
+        weights: The kind of weights: "official", "its own", or "seeded" if they are random.
     """
 
     name: str
@@ -35,18 +39,18 @@ class Problem:
 
     @cached_property
     def exact(self) -> object:
-        """The same in float64."""
+        """The module's result in float64."""
         with torch.no_grad():
             return copy.deepcopy(self.module).double()(*(x.double() for x in self.inputs))
 
     @cached_property
     def work(self) -> Work:
-        """What any implementation has to compute and to move."""
+        """The arithmetic and the memory traffic that every implementation needs."""
         return count_work(self.module, self.inputs)
 
 
 class Op(nn.Module):
-    """``function(inputs, *weights)`` as a module, whose weights compilers may take for constant."""
+    """``function(inputs, *weights)`` as a module whose weights compilers may treat as constants."""
 
     def __init__(self, function: Callable, weights: tuple[Tensor, ...]):
         super().__init__()
@@ -64,17 +68,21 @@ def op_problem(
     inputs: tuple[Tensor, ...],
     weights: tuple[Tensor, ...],
 ) -> Problem:
-    """The problem of one op.
+    """Make the problem of one op.
 
-    ``functions``: the op's reference and the op itself, which take the same schema arguments;
-    ``bind(f)`` gives ``(inputs, *weights) -> result`` through either of them.
+    Args:
+        name: The name in tables.
+        bind: ``bind(f)`` gives ``(inputs, *weights) -> result`` computed by ``f``.
+        functions: The reference of the op and the op, which have the same arguments.
+        inputs: The activations.
+        weights: The weights.
     """
     reference, op = functions
     return Problem(name, Op(bind(reference), weights), inputs, lambda: Op(bind(op), weights))
 
 
 def weights_of(*shapes: tuple[int, ...], seed: int = 0) -> tuple[Tensor, ...]:
-    """Weight and bias for each ``(co, ci, k)``, so large that maps keep their size."""
+    """Draw weight and bias for each ``(co, ci, k)``, scaled so that activations keep their size."""
     draw = torch.Generator().manual_seed(seed)
     made: list[Tensor] = []
     for co, ci, k in shapes:

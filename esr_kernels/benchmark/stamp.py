@@ -1,4 +1,4 @@
-"""What a result was measured on and with."""
+"""Description of the machine and the versions that a result was measured with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PEERS = ("onnxruntime", "openvino", "ncnn")
 
 
 def machine_stamp(program: str = "pytest") -> dict[str, object]:
-    """Processor, instruction set of our kernels, versions, commit, date, dtype and command."""
+    """Collect processor, instruction set of our kernels, versions, commit, date and command."""
     info = esr_kernels.info()
     kernels = next(detail for name, _, detail in info.backends if name == "cpu")
     versions = {name: _version(name) for name in _PEERS}
@@ -40,7 +40,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str:
-    """Short hash, with ``-dirty`` where files differ from it; "unknown" outside a repository."""
+    """Return the short hash, with ``-dirty`` where files differ; "unknown" outside a repository."""
     describe = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(

@@ -1,5 +1,7 @@
-"""The contestants that need nothing but torch: ours, once for each backend, eager twice, and
-``torch.compile``."""
+"""Implementations that need nothing but torch.
+
+Ours, ours once for each backend, eager torch in two memory formats, and ``torch.compile``.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ from .problem import Problem
 
 
 def ours(problem: Problem, threads: int) -> Implementation:
-    """The op, or the accelerated network."""
+    """Our op, or our accelerated network."""
     module, inputs = problem.ours(), problem.inputs
     return Implementation(lambda: module(*inputs))
 
 
 def eager(problem: Problem, threads: int) -> Implementation:
-    """Plain torch as it is usually run: folded weights, contiguous (NCHW) tensors."""
+    """Plain torch in its usual form: folded weights, contiguous (NCHW) tensors."""
     module, inputs = problem.module, problem.inputs
     return Implementation(lambda: module(*inputs))
 
@@ -34,8 +36,8 @@ def channels_last(problem: Problem, threads: int) -> Implementation:
 def compiled(problem: Problem, threads: int) -> Implementation:
     """``torch.compile`` for this very size, with weights frozen and packed.
 
-    ``options={"freezing": True}`` freezes nothing in some releases, so the setting itself is made,
-    and the generated code has to hold frozen weights. What was compiled before is forgotten, on
+    ``options={"freezing": True}`` freezes nothing in some releases, so the setting itself is
+    patched, and the generated code must hold frozen weights. Earlier compilations are discarded, on
     disk too: the code is made for a number of threads, which no guard of torch's checks.
     """
     from torch._inductor import config
@@ -60,9 +62,9 @@ TORCH_WAYS: dict[str, Factory] = {
 
 
 def per_backend() -> dict[str, Factory]:
-    """Ours again, once for each backend that could compute here and is not what ours chose.
+    """Make ours once for each usable backend that ours did not choose.
 
-    A GPU's takes the picture from the processor's memory and brings its result back there.
+    A GPU's time includes the copies of picture and result between processor and GPU.
     """
     cpu = torch.device("cpu")
     others = dict.fromkeys(backends.usable(cpu)[1:], cpu)
@@ -73,7 +75,7 @@ def per_backend() -> dict[str, Factory]:
 
 
 def through(backend: str, device: torch.device) -> Factory:
-    """Ours as that backend computes it."""
+    """Make ours as the given backend computes it."""
 
     def make(problem: Problem, threads: int) -> Implementation:
         with backends.only(backend):

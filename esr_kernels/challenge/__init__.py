@@ -1,11 +1,10 @@
-"""The challenge itself: evaluate networks as its test script does, score and rank them.
+"""The NTIRE 2024 efficient SR challenge: evaluate networks as its test script does, and rank them.
 
     evaluations = challenge.evaluate(["rlfn", "my_net.py:Net"], "data", splits=["valid"])
     board = challenge.leaderboard(challenge.read_entrants(["results.json"]))
 
-The metrics and counts behind both can be had by themselves: ``psnr``, ``psnr_y``, ``ssim``,
-``modcrop``, ``complexity``, ``score``. Names are imported on first
-use; ``__init__.pyi`` lists them.
+The metrics and counts behind both are public too: ``psnr``, ``psnr_y``, ``ssim``, ``modcrop``,
+``complexity``, ``score``. Names are imported on first use; ``__init__.pyi`` lists them.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Who takes part: a network from a name, a checkpoint or a participant's own code, ready to run."""
+"""Contestants: networks from a name, a checkpoint or a participant's own code, ready to run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ from .sources import resolve
 
 @dataclass(frozen=True)
 class Contestant:
-    """``counted``: the network as written, which is counted; ``run``: what is timed.
+    """A network that takes part in an evaluation.
 
-    ``run`` maps ``[1, 3, H, W]`` in [0, ``data_range``] to ``[1, 3, 4 H, 4 W]`` in the same range.
-    ``weights``: a digest of all parameters and buffers, which tells a retrained network apart.
+    Attributes:
+        name: The name in the results.
+        counted: The network as written, whose costs are counted.
+        run: The module that is timed. It maps ``[1, 3, H, W]`` in [0, ``data_range``] to
+            ``[1, 3, 4 H, 4 W]`` in the same range.
+        data_range: The largest value of a picture, 1 or 255.
+        device: The device of ``run``.
+        dtype: The dtype of the input of ``run``.
+        weights: A digest of all parameters and buffers, which tells a retrained network apart.
     """
 
     name: str
@@ -33,20 +40,25 @@ class Contestant:
     weights: str
 
     def input(self, low: np.ndarray) -> Tensor:
-        """The picture uint8 ``[H, W, 3]`` as ``run`` takes it."""
+        """Convert a picture, uint8 ``[H, W, 3]``, to the input of ``run``."""
         x = torch.from_numpy(low.copy()).permute(2, 0, 1)[None].contiguous().float()
         return x.div(255 / self.data_range).to(self.device, self.dtype)
 
     def output(self, y: Tensor, low: np.ndarray) -> np.ndarray:
-        """What ``run`` made of ``low``, clamped and rounded to uint8 ``[4 H, 4 W, 3]``.
+        """Convert the result of ``run`` to a picture, uint8 ``[4 H, 4 W, 3]``, clamped and rounded.
 
-        Raises ``ValueError`` for another shape, and for values that are not finite.
+        Args:
+            y: The result of ``run``.
+            low: The picture that ``run`` was given, uint8 ``[H, W, 3]``.
+
+        Raises:
+            ValueError: The result has another shape, or values that are not finite.
         """
         expected = (1, 3, SCALE * low.shape[0], SCALE * low.shape[1])
         if tuple(y.shape) != expected:
             raise ValueError(
                 f"{self.name} gave {list(y.shape)} where {list(expected)} was expected: the "
-                f"challenge is about pictures enlarged {SCALE} times"
+                f"challenge is about pictures upscaled {SCALE} times"
             )
         if not y.isfinite().all():
             raise ValueError(f"{self.name} gave values that are not finite, in {self.dtype}")
@@ -61,16 +73,26 @@ def enter(
     dtype: torch.dtype = torch.float32,
     plain: bool = False,
 ) -> Contestant:
-    """The contestant that ``source`` names.
+    """Make the contestant that ``source`` names.
 
-    ``source``: a name of ``list_models()``, with ``?weights=official`` or ``?weights=FILE`` behind
-    it for other weights than its default; a checkpoint of a known network; ``module:Class`` or
-    ``file.py:Class``, an ``nn.Module`` that is made without arguments, with ``?range=255`` for one
-    that works in [0, 255] and ``?weights=FILE`` for one that does not load its own; or a module
-    itself. ``plain``: run the module as it is, in ``dtype``; else it is accelerated, with ``dtype``
-    to compute in.
+    Args:
+        source: One of
 
-    Raises ``FileNotFoundError``, ``ValueError`` or ``TypeError`` saying what is wrong with it.
+            - a name of ``list_models()``, followed by ``?weights=official`` or ``?weights=FILE``
+              for other weights than its default;
+            - a checkpoint of a known network;
+            - ``module:Class`` or ``file.py:Class``, an ``nn.Module`` that is made without
+              arguments, followed by ``?range=255`` if it works in [0, 255], and ``?weights=FILE``
+              if it does not load its own weights;
+            - a module.
+        device: The device to run on.
+        dtype: The dtype to compute in.
+        plain: Run the module as it is instead of accelerating it.
+
+    Raises:
+        FileNotFoundError: A file or a name is missing.
+        ValueError: The source names no network, or its weights do not fit.
+        TypeError: The class cannot be made without arguments.
     """
     found = resolve(source)
     counted = found.counted.eval().requires_grad_(False).to(device)

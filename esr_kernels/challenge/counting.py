@@ -1,4 +1,4 @@
-"""What a network costs, as the challenge counts: parameters, FLOPs, activations, convolutions."""
+"""Costs of a network as the challenge counts them: parameters, FLOPs, activations, convolutions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from .. import fusion
 class Complexity:
     """The challenge's counts for one picture of ``size`` x ``size``.
 
-    ``parameters``: numbers in all parameters, buffers not counted. ``flops``: of fvcore, a
-    multiplication with its addition counted once. ``activations``: numbers in the results of all
-    ``nn.Conv2d``, as often as each is called; ``convolutions``: those calls.
+    Attributes:
+        parameters: The numbers in all parameters, without buffers.
+        flops: The FLOPs of fvcore, which counts a multiply-add as one.
+        activations: The numbers in the results of all ``nn.Conv2d``, counted at every call.
+        convolutions: The number of those calls.
+        size: The height and width of the picture.
     """
 
     parameters: int
@@ -30,11 +33,15 @@ class Complexity:
 
 
 def complexity(model: nn.Module, size: int = 256) -> Complexity:
-    """Count what one picture ``[1, 3, size, size]`` costs.
+    """Count the costs of one picture ``[1, 3, size, size]``.
 
-    ``model``: any module that maps such a picture; an accelerated one is counted as it was written.
-    It is copied and run once, on its own device and in its own dtype. Raises ``ValueError`` where
-    fvcore is missing, or cannot follow the module.
+    Args:
+        model: Any module that maps such a picture. It is copied and run once, on its own device and
+            in its own dtype; an accelerated one is counted as it was written.
+        size: The height and width of the picture.
+
+    Raises:
+        ValueError: fvcore is not installed, or cannot follow the module.
 
     Source: NTIRE 2024 efficient SR challenge report, section 2.3 (FLOPs at 256 x 256).
     """
@@ -45,7 +52,7 @@ def complexity(model: nn.Module, size: int = 256) -> Complexity:
     outputs: list[int] = []
 
     def on_convolution(module, arguments, output):
-        # While torch records, sizes are tensors.
+        # While torch traces, sizes are tensors.
         outputs.append(math.prod(int(side) for side in output.shape))
 
     for part in twin.modules():
@@ -55,10 +62,10 @@ def complexity(model: nn.Module, size: int = 256) -> Complexity:
     counter.set_op_handle("aten::scaled_dot_product_attention", _attention_flops)
     counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is constant in a recording
+        warnings.simplefilter("ignore")  # torch warns of what is constant in a recording
         try:
             flops = int(counter.total())
-        except Exception as error:  # of the module's own code, under torch's recorder
+        except Exception as error:  # from the module's own code, under torch's tracer
             raise ValueError(
                 f"fvcore cannot follow {type(model).__name__} to count its FLOPs: {error}"
             ) from error
@@ -67,10 +74,10 @@ def complexity(model: nn.Module, size: int = 256) -> Complexity:
 
 
 def _attention_flops(inputs, outputs) -> int:
-    """Of ``q @ k.T`` and its product with v.
+    """Count ``q @ k.T`` and its product with v.
 
-    fvcore counts matrix products, but not those in torch's one operation for both, which networks
-    of the challenge spelled out.
+    fvcore counts matrix products, but not those inside torch's fused attention; networks of the
+    challenge wrote both products out.
     """
     q, k, v = (value.type().sizes() for value in inputs[:3])
     return math.prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
@@ -79,7 +86,7 @@ def _attention_flops(inputs, outputs) -> int:
 def _fvcore():
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # fvcore's own, of torch.jit
+            warnings.simplefilter("ignore")  # fvcore's use of torch.jit is deprecated
             from fvcore.nn import FlopCountAnalysis
     except ImportError:
         raise ValueError("the challenge counts FLOPs with fvcore: pip install fvcore") from None

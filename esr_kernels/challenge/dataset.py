@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,23 +23,36 @@ _LAYOUTS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """``name``: of the large picture, without its suffix; ``low``, ``high``: the two files."""
+    """A small picture and the large one that it was made from.
+
+    Attributes:
+        name: The file name of the large picture without its suffix.
+        low: The file of the small picture.
+        high: The file of the large picture.
+    """
 
     name: str
     low: Path
     high: Path
 
 
-def find_pairs(data, splits: Sequence[str] = ()) -> dict[str, tuple[Pair, ...]]:
-    """The pairs of every split, by name, and the sizes of all pictures checked.
+def find_pairs(data: str | os.PathLike, splits: Sequence[str] = ()) -> dict[str, tuple[Pair, ...]]:
+    """Find the pairs of every split, and check the sizes of all pictures.
 
-    ``data``: a folder in one of three layouts, ``*_<split>_HR`` beside ``*_<split>_LR`` as the
-    challenge has it, ``<split>/HR`` beside ``<split>/LRx4``, or ``HR`` beside ``LRx4``, which is
-    one split called like the folder. A small picture is called like its large one, or with ``x4``
-    behind. ``splits``: without any, what is there of "valid" and "test".
+    A small picture has the name of its large one, with or without ``x4`` at the end.
 
-    Raises ``FileNotFoundError`` for missing folders and pictures, ``ValueError`` for sizes that do
-    not belong together and for what is no picture.
+    Args:
+        data: A folder in one of three layouts: ``*_<split>_HR`` beside ``*_<split>_LR`` as in the
+            challenge, ``<split>/HR`` beside ``<split>/LRx4``, or ``HR`` beside ``LRx4``, which is
+            one split with the name of the folder.
+        splits: The splits to use; if empty, "valid" and "test" where they are present.
+
+    Returns:
+        The pairs by split, sorted by name.
+
+    Raises:
+        FileNotFoundError: A folder or a picture is missing.
+        ValueError: The sizes of a pair do not match, or a file is not a picture.
     """
     data = Path(data)
     if not data.is_dir():
@@ -47,16 +61,20 @@ def find_pairs(data, splits: Sequence[str] = ()) -> dict[str, tuple[Pair, ...]]:
 
 
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Small and large picture, uint8 RGB ``[H, W, 3]``, the large one cut to 4 times the small one.
+    """Read both pictures of a pair, the large one cropped to 4 times the size of the small one.
 
-    Raises ``ValueError`` for a broken file, and for one of 16 bits.
+    Returns:
+        The small and the large picture, uint8 RGB ``[H, W, 3]``.
+
+    Raises:
+        ValueError: A file is broken or has 16 bits a channel.
     """
     low, high = (_read(path) for path in (pair.low, pair.high))
     return low, modcrop(high, SCALE)
 
 
 def _folders(data: Path, splits: Sequence[str]) -> dict[str, tuple[Path, Path]]:
-    """Split -> (large pictures, small pictures)."""
+    """Find the folders of each split: large pictures, small pictures."""
     if not splits and (data / "HR").is_dir():
         return {data.resolve().name: (data / "HR", _small(data / "LRx4"))}
     wanted = splits or [split for split in OFFICIAL_SPLITS if _large(data, split)]
@@ -75,7 +93,7 @@ def _folders(data: Path, splits: Sequence[str]) -> dict[str, tuple[Path, Path]]:
 def _large(data: Path, split: str) -> Path | None:
     official = sorted(path for path in data.glob(f"*_{split}_HR") if path.is_dir())
     if len(official) > 1:
-        raise ValueError(f"{data} has two folders of the split {split!r}: {official[0].name}, ...")
+        raise ValueError(f"{data} has two folders for the split {split!r}: {official[0].name}, ...")
     plain = data / split / "HR"
     return official[0] if official else plain if plain.is_dir() else None
 

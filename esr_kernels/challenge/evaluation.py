@@ -1,14 +1,17 @@
-"""Several networks over whole sets of pictures, as the challenge's test script does it."""
+"""Evaluation of several networks over sets of pictures, as the challenge's test script does it."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from .. import backends
 from ..output.progress import bar
 from .contestant import Contestant, enter
 from .counting import complexity
@@ -16,15 +19,18 @@ from .dataset import Pair, find_pairs
 from .protocol import Protocol, run_pair
 from .results import Evaluation, read_results, write_results
 
+Pairs = Mapping[str, Sequence[Pair]]  # by split
+
 
 def evaluate(
-    models: Sequence,
-    data,
+    models: Sequence[str | os.PathLike | nn.Module],
+    data: str | os.PathLike,
     *,
     splits: Sequence[str] = (),
-    output=None,
+    output: str | os.PathLike | None = None,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
+    backend: str | None = None,
     plain: bool = False,
     repeat: int = 5,
     ssim: bool = False,
@@ -32,53 +38,87 @@ def evaluate(
     overwrite: bool = False,
     progress: bool = False,
 ) -> list[Evaluation]:
-    """PSNR, runtime, memory and counts of networks that enlarge four times.
+    """Measure PSNR, runtime, memory and counts of networks that upscale four times.
 
-    ``models``: each a name of ``list_models()``, a checkpoint, ``module:Class``, ``file.py:Class``
-    or a module, as ``enter`` takes them; ``device``, ``dtype`` and ``plain`` too. ``data`` and
-    ``splits``: as in ``find_pairs``. The networks take turns on every picture. PSNR is that of
-    8-bit RGB with a border of 4 pixels left out; ``ssim`` and ``luma`` add SSIM and the PSNR of the
-    luma. A picture's first call is timed as the challenge does, without warm-up, and ``repeat``
-    more follow.
+    The networks take turns on every picture. PSNR is that of 8-bit RGB with a border of 4 pixels
+    left out. The first call on a picture is timed as the challenge does, without warm-up.
 
-    ``output``: a folder for ``results.json`` and ``results.txt``, written after every picture.
-    What stands there already is not computed again, unless ``overwrite``; other networks in it are
-    kept.
+    Args:
+        models: For each network a name of ``list_models()``, a checkpoint, ``module:Class``,
+            ``file.py:Class`` or a module, as ``enter`` takes them.
+        data: The folder of pictures, as in ``find_pairs``.
+        splits: The splits to use, as in ``find_pairs``.
+        output: A folder for ``results.json`` and ``results.txt``, written after every picture.
+            Results that are there already are not computed again, and those of other networks are
+            kept.
+        device: As in ``enter``.
+        dtype: As in ``enter``.
+        backend: The only backend to use, beside plain torch; None leaves the choice open.
+        plain: As in ``enter``.
+        repeat: The number of timed calls after the first one.
+        ssim: Measure SSIM too.
+        luma: Measure the PSNR of the luma too.
+        overwrite: Compute results again that are in ``output`` already.
+        progress: Draw a progress bar if stderr is a terminal.
 
-    Raises ``FileNotFoundError``, ``ValueError`` or ``TypeError`` for models and pictures that are
-    not right, ``ValueError`` for results in ``output`` that were made with other settings,
-    ``RuntimeError`` where a network fails. Finished pictures stay in ``output``.
+    Raises:
+        FileNotFoundError: A model, folder or picture is missing.
+        TypeError: A model is not of a supported type.
+        ValueError: A model or picture is not valid, the backend is unknown, or ``output`` holds
+            results that were made with other settings.
+        RuntimeError: A network fails. Finished pictures stay in ``output``.
 
     Source: NTIRE 2024 efficient SR challenge report, section 2.3, "Evaluation protocol".
     """
     if repeat < 0:
         raise ValueError(f"repeat is the number of further calls, not {repeat}")
-    pairs = find_pairs(data, splits)
-    contestants = [enter(model, device=device, dtype=dtype, plain=plain) for model in models]
-    _check_names(contestants)
+    pairs, protocol = find_pairs(data, splits), Protocol(repeat=repeat, ssim=ssim, luma=luma)
     folder = Path(output) if output is not None else None
-    kept = _kept(folder)
-    settings = _settings(data, str(device), dtype, plain)
-    protocol = Protocol(repeat=repeat, ssim=ssim, luma=luma)
-    evaluations = {}
-    for contestant in contestants:
-        found = None if overwrite else kept.get(contestant.name)
-        own = settings | vars(protocol) | {"weights": contestant.weights}
-        evaluations[contestant.name] = _begun(contestant, found, own, pairs, folder)
-    total = sum(map(len, pairs.values()))
-    with bar(progress, total, "pictures") as on_picture:
-        for split, of_split in pairs.items():
-            for pair in of_split:
-                if _add(contestants, evaluations, split, pair, protocol) and folder:
-                    write_results(folder, (kept | evaluations).values())
-                on_picture()
-    if folder:
-        write_results(folder, (kept | evaluations).values())
+    with _limited_to(backend):
+        contestants = [enter(model, device=device, dtype=dtype, plain=plain) for model in models]
+        _check_names(contestants)
+        kept = _kept(folder)
+        settings = _settings(data, str(device), dtype, plain, backend) | vars(protocol)
+        evaluations = {}
+        for contestant in contestants:
+            found = None if overwrite else kept.get(contestant.name)
+            own = settings | {"weights": contestant.weights}
+            evaluations[contestant.name] = _begun(contestant, found, own, pairs, folder)
+
+        def save() -> None:
+            if folder:
+                write_results(folder, (kept | evaluations).values())
+
+        _run(contestants, evaluations, pairs, protocol, save, progress)
     return list(evaluations.values())
 
 
-def _add(contestants, evaluations, split: str, pair: Pair, protocol: Protocol) -> bool:
-    """Run those who have not done this picture yet, and say whether there were any."""
+def _run(
+    contestants: Sequence[Contestant],
+    evaluations: Mapping[str, Evaluation],
+    pairs: Pairs,
+    protocol: Protocol,
+    save: Callable[[], None],
+    progress: bool,
+) -> None:
+    """Add the missing pictures to ``evaluations``, and save after each."""
+    with bar(progress, sum(map(len, pairs.values())), "pictures") as on_picture:
+        for split, of_split in pairs.items():
+            for pair in of_split:
+                if _add(contestants, evaluations, split, pair, protocol):
+                    save()
+                on_picture()
+    save()
+
+
+def _add(
+    contestants: Sequence[Contestant],
+    evaluations: Mapping[str, Evaluation],
+    split: str,
+    pair: Pair,
+    protocol: Protocol,
+) -> bool:
+    """Run the contestants that have no result for this picture; return False if all have one."""
     todo = [
         contestant
         for contestant in contestants
@@ -91,9 +131,13 @@ def _add(contestants, evaluations, split: str, pair: Pair, protocol: Protocol) -
 
 
 def _begun(
-    contestant: Contestant, kept: Evaluation | None, settings: dict, pairs: dict, folder
+    contestant: Contestant,
+    kept: Evaluation | None,
+    settings: dict[str, object],
+    pairs: Pairs,
+    folder: Path | None,
 ) -> Evaluation:
-    """A new evaluation with its counts, or the kept one with what belongs to these pictures."""
+    """Make a new evaluation with its counts, or reuse the kept results of these pictures."""
     if kept is not None:
         _check_settings(kept, settings, folder)
         begun = Evaluation(kept.model, settings, kept.complexity, kept.note)
@@ -102,7 +146,7 @@ def _begun(
     if begun.complexity is None:
         try:
             begun.complexity, begun.note = complexity(contestant.counted), ""
-        except ValueError as error:  # PSNR and runtime can be had all the same
+        except ValueError as error:  # PSNR and runtime do not need the counts
             begun.note = f"not counted: {error}"
     for split, wanted in pairs.items():
         names = {pair.name for pair in wanted}
@@ -111,13 +155,23 @@ def _begun(
     return begun
 
 
+def _limited_to(backend: str | None):
+    """Return the context in which only ``backend`` computes; None limits nothing."""
+    if backend is None:
+        return nullcontext()
+    known = [name for name, _, _ in backends.describe()]
+    if backend not in known:
+        raise ValueError(f"{backend!r} is no backend: use one of {', '.join(known)}")
+    return backends.only(backend)
+
+
 def _check_names(contestants: Sequence[Contestant]) -> None:
     twice = [name for name, n in Counter(c.name for c in contestants).items() if n > 1]
     if twice:
         raise ValueError(f"two models are called {twice[0]!r} and would share one result")
 
 
-def _check_settings(kept: Evaluation, settings: dict, folder: Path) -> None:
+def _check_settings(kept: Evaluation, settings: dict[str, object], folder: Path | None) -> None:
     different = [
         f"{key} {kept.settings.get(key)!r} instead of {value!r}"
         for key, value in settings.items()
@@ -125,7 +179,7 @@ def _check_settings(kept: Evaluation, settings: dict, folder: Path) -> None:
     ]
     if different:
         raise ValueError(
-            f"{folder / 'results.json'} holds {kept.model} with {', '.join(different)}: "
+            f"{folder}/results.json holds {kept.model} with {', '.join(different)}: "
             "write to another folder, or overwrite it on purpose"
         )
 
@@ -138,8 +192,10 @@ def _kept(folder: Path | None) -> dict[str, Evaluation]:
     return read_results(path) if path.exists() else {}
 
 
-def _settings(data, device: str, dtype: torch.dtype, plain: bool) -> dict:
-    """What changes a result, and so must not differ within one."""
+def _settings(
+    data: str | os.PathLike, device: str, dtype: torch.dtype, plain: bool, backend: str | None
+) -> dict[str, object]:
+    """Return the settings that change a result: they must be the same within one evaluation."""
     gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else ""
     return {
         "data": str(Path(data).resolve()),
@@ -148,5 +204,5 @@ def _settings(data, device: str, dtype: torch.dtype, plain: bool) -> dict:
         "torch": torch.__version__,
         "dtype": str(dtype).removeprefix("torch."),
         "plain": plain,
-        "backend": os.environ.get("ESR_KERNELS_BACKEND", ""),
+        "backend": backend or os.environ.get("ESR_KERNELS_BACKEND", ""),
     }

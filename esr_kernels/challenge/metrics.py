@@ -1,4 +1,4 @@
-"""PSNR and SSIM as the challenge takes them: on 8-bit pictures, a border left out.
+"""PSNR and SSIM as the challenge computes them: on 8-bit pictures, without a border.
 
 Source: NTIRE 2024 efficient SR challenge report, section 2.3; SSIM by Wang et al., "Image Quality
 Assessment: From Error Visibility to Structural Similarity" (2004).
@@ -15,19 +15,29 @@ _K1, _K2 = 0.01, 0.03
 
 
 def psnr(a: np.ndarray, b: np.ndarray, border: int = 4) -> float:
-    """10 log10(255^2 / MSE) in dB over all pixels and channels; infinite for equal pictures.
+    """Compute 10 log10(255^2 / MSE) over all pixels and channels.
 
-    ``a``, ``b``: uint8 ``[H, W, C]`` or ``[H, W]``, of one shape. ``border``: pixels left out on
-    each side. Raises ``TypeError`` for other dtypes, ``ValueError`` for shapes that do not fit.
+    Args:
+        a: A picture, uint8 ``[H, W, C]`` or ``[H, W]``.
+        b: A picture of the same shape and dtype.
+        border: The number of pixels left out on each side.
+
+    Returns:
+        The PSNR in dB, infinite for equal pictures.
+
+    Raises:
+        TypeError: A picture is not uint8.
+        ValueError: The shapes differ, or leave no pixels inside the border.
     """
     return _psnr(*_inside(a, b, border))
 
 
 def psnr_y(a: np.ndarray, b: np.ndarray, border: int = 4) -> float:
-    """``psnr`` of the luma of two RGB pictures, each rounded to 8 bits.
+    """Compute ``psnr`` of the luma of two RGB pictures, each rounded to 8 bits.
 
-    Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255 for R, G, B in [0, 255]: BT.601, which is what
-    MATLAB's ``rgb2ycbcr`` makes of uint8. Arguments and errors as in ``psnr``, ``[H, W, 3]`` only.
+    Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255 for R, G, B in [0, 255]: BT.601, as MATLAB's
+    ``rgb2ycbcr`` computes it from uint8. Arguments and errors are those of ``psnr``, for
+    ``[H, W, 3]`` only.
     """
     a, b = _inside(a, b, border)
     if a.ndim != 3 or a.shape[2] != 3:
@@ -36,12 +46,15 @@ def psnr_y(a: np.ndarray, b: np.ndarray, border: int = 4) -> float:
 
 
 def ssim(a: np.ndarray, b: np.ndarray, border: int = 4) -> float:
-    """Mean structural similarity, in [-1, 1]: each channel by itself, then their average.
+    """Compute the mean structural similarity of each channel, and average the channels.
 
     (2 m_a m_b + C1) (2 s_ab + C2) / ((m_a^2 + m_b^2 + C1) (s_a^2 + s_b^2 + C2)) with means m,
-    variances s^2 and covariance s_ab under an 11 x 11 Gaussian of sigma 1.5, where it lies wholly
-    inside; C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2. Arguments and errors as in ``psnr``; at least
-    11 x 11 pixels have to remain inside the border.
+    variances s^2 and covariance s_ab under an 11 x 11 Gaussian of sigma 1.5, at all places where it
+    lies inside the picture; C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2. Arguments and errors are
+    those of ``psnr``; at least 11 x 11 pixels must remain inside the border.
+
+    Returns:
+        A number in [-1, 1].
     """
     a, b = _inside(a, b, border)
     if min(a.shape[:2]) < _WINDOW_PX:
@@ -59,9 +72,10 @@ def ssim(a: np.ndarray, b: np.ndarray, border: int = 4) -> float:
 
 
 def modcrop(picture: np.ndarray, scale: int) -> np.ndarray:
-    """``picture`` ``[H, W, ...]`` without the last rows and columns that ``scale`` does not divide.
+    """Crop ``picture`` ``[H, W, ...]`` to a height and width that ``scale`` divides.
 
-    Returns a view.
+    Returns:
+        A view without the last rows and columns.
     """
     height, width = (side // scale * scale for side in picture.shape[:2])
     return picture[:height, :width]
@@ -72,8 +86,8 @@ def _psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(_PEAK**2 / error)) if error else float("inf")
 
 
-def _inside(a, b, border: int) -> tuple[np.ndarray, np.ndarray]:
-    """Both pictures without their border, in float64."""
+def _inside(a: np.ndarray, b: np.ndarray, border: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return both pictures without their border, in float64."""
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != np.uint8 or b.dtype != np.uint8:
         raise TypeError(f"the challenge compares 8-bit pictures (uint8), not {a.dtype}, {b.dtype}")
@@ -89,7 +103,7 @@ def _inside(a, b, border: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _blurred(picture: np.ndarray) -> np.ndarray:
-    """The Gaussian's mean at each place where it lies wholly inside, axis by axis."""
+    """Average under the Gaussian at each place where it lies inside the picture."""
     offsets = np.arange(_WINDOW_PX) - _WINDOW_PX // 2
     gauss = np.exp(-(offsets**2) / (2 * _SIGMA_PX**2))
     gauss /= gauss.sum()

@@ -1,4 +1,4 @@
-"""A leaderboard as two plots: runtime against PSNR, and the scores as bars."""
+"""Plots of a leaderboard: runtime against PSNR, and the scores as bars."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ from .ranking import Leaderboard, Row
 from .results import title
 
 _AREA_PER_GFLOP = 12  # square points
-_LONGEST = 1e3  # of a bar; exp(2 x) has no end
+_LONGEST = 1e3  # the longest bar; exp(2 x) is not bounded
 _BAR, _DOTS = "#b8c4d6", {"runtime": "#c0392b", "params": "#2874a6", "flops": "#239b56"}
 
 
 def draw(board: Leaderboard, kind: str) -> bytes:
-    """The two plots side by side, as the content of a "png" or "svg" file.
+    """Draw both plots of a leaderboard side by side.
 
-    Left: mean runtime against the PSNR of the first split, areas in proportion to FLOPs, numbers
-    the main track's ranks. Right: the main track's score as a bar, the sub-tracks' as dots. Only
-    the ranked networks and the baseline, which has its initial for a rank; if none is ranked, all.
-    Raises ``ValueError`` where matplotlib is missing.
+    Left: mean runtime against the PSNR of the first split, with areas in proportion to FLOPs and
+    the ranks of the main track as labels. Right: the score of the main track as a bar, those of the
+    sub-tracks as dots. The plots show the ranked networks, or all if none is ranked, and the
+    baseline, whose label is its initial.
+
+    Args:
+        board: The leaderboard.
+        kind: "png" or "svg".
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        ValueError: matplotlib is not installed.
     """
     rows = [row for row in board.rows if row.ranks] or list(board.rows)
     height = max(5.0, 1.5 + 0.25 * len(rows))

@@ -1,7 +1,8 @@
-"""A leaderboard for a terminal, for Markdown, for a spreadsheet and as a picture."""
+"""Presentation of a leaderboard: for a terminal, in Markdown, as CSV, and as plots."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..output.files import write_whole
@@ -15,17 +16,20 @@ _NAMES = 2  # columns of words: the rank and the team
 
 
 def as_text(board: Leaderboard) -> str:
-    """For a terminal: scores with ranks, beside what the report prints where it does."""
+    """Format the board for a terminal: scores with ranks, beside the report's where it has them."""
     return text_table(_rows(board), left=_NAMES)
 
 
 def as_markdown(board: Leaderboard) -> str:
-    """The same table in Markdown."""
+    """Format the table of ``as_text`` in Markdown."""
     return markdown_table(_rows(board), left=_NAMES)
 
 
 def as_csv(board: Leaderboard) -> str:
-    """One row for each network, the baseline last: numbers in full, scores and ranks apart."""
+    """Format one row per network, the baseline last.
+
+    Numbers are not rounded, and scores and ranks have columns of their own.
+    """
     head = ["rank", "name"]
     head += [f"{split}_{what}" for what in ("psnr_dB", "runtime_ms") for split in board.splits]
     head += ["runtime_ms", "params_M", "flops_G"]
@@ -43,10 +47,15 @@ def as_csv(board: Leaderboard) -> str:
     return csv_table(rows)
 
 
-def save(path, board: Leaderboard) -> None:
-    """Write a leaderboard to ``path``: ``.md``, ``.csv``, or ``.png`` and ``.svg`` for the plots.
+def save(path: str | os.PathLike, board: Leaderboard) -> None:
+    """Write a leaderboard to a file, complete or not at all.
 
-    Whole or not at all. Raises ``ValueError`` for another suffix, and where matplotlib is missing.
+    Args:
+        path: A file that ends in ``.md`` or ``.csv`` for the table, ``.png`` or ``.svg`` for plots.
+        board: The leaderboard.
+
+    Raises:
+        ValueError: The suffix is another one, or matplotlib is not installed.
     """
     path = Path(path)
     kind = path.suffix.lower()

@@ -1,4 +1,4 @@
-"""One pair of pictures and several networks: quality and time, in turns."""
+"""Measurement of several networks on one pair of pictures: quality, and time in turns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ from .timing import PeakMemory, timed
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is measured. ``repeat``: timed calls after the first one. ``ssim``, ``luma``: SSIM and
-    PSNR of the luma too. ``border_px``: left out on each side of a large picture."""
+    """The measurements of an evaluation.
+
+    Attributes:
+        repeat: The number of timed calls after the first one.
+        ssim: Measure SSIM too.
+        luma: Measure the PSNR of the luma too.
+        border_px: The pixels left out on each side of a large picture.
+    """
 
     repeat: int = 5
     ssim: bool = False
@@ -31,18 +37,29 @@ class Protocol:
 def run_pair(
     contestants: Sequence[Contestant], pair: Pair, protocol: Protocol
 ) -> list[PictureResult]:
-    """Every contestant on one picture, the results in the same order.
+    """Run every contestant on one picture.
 
-    Each makes one call, timed without warm-up, whose picture is judged; then all take turns, each
-    round starting with another. Raises ``ValueError`` for a broken picture, ``RuntimeError`` naming
-    the network and the picture where a network fails.
+    Each makes one call, timed without warm-up, whose result is compared with the large picture.
+    Then all take turns, and each round starts with another contestant.
+
+    Args:
+        contestants: The networks.
+        pair: The small picture and the large one.
+        protocol: The measurements to make.
+
+    Returns:
+        One result per contestant, in the same order.
+
+    Raises:
+        ValueError: A picture is broken.
+        RuntimeError: A network fails; the message names it and the picture.
     """
     low, high = read_pair(pair)
     results = []
     for contestant in contestants:
         try:
             results.append(_first_call(contestant, pair.name, low, high, protocol))
-        except Exception as error:  # a participant's code raises what it likes
+        except Exception as error:  # a participant's code may raise anything
             raise RuntimeError(f"{contestant.name} failed on {pair.low}: {error}") from error
     warm_ms = _in_turns(contestants, low, protocol.repeat)
     return [

@@ -1,10 +1,11 @@
-"""A ranking of evaluated networks by the challenge's rules, and the report's own table 1."""
+"""Ranking of evaluated networks by the challenge's rules, and the report's own table 1."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -21,10 +22,15 @@ _BASELINE_ID = "0"
 
 @dataclass(frozen=True)
 class Entrant:
-    """One network as the leaderboard takes it: PSNR [dB] and runtime [ms] by split, and costs.
+    """A network in the ranking.
 
-    ``printed``: score and rank by track as the report prints them, empty for other networks; ranks
-    are None where it gives none.
+    Attributes:
+        name: The name in the leaderboard.
+        psnr_dB: Mean PSNR by split.
+        runtime_ms: Mean runtime by split.
+        costs: The costs that the score is made of.
+        printed: Score and rank by track as the report prints them, empty for other networks. A rank
+            is None where the report gives none.
     """
 
     name: str
@@ -36,7 +42,13 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Row:
-    """``ranks``: by track, empty where PSNR is below a threshold and for the baseline."""
+    """One row of a leaderboard.
+
+    Attributes:
+        entrant: The network.
+        scores: Its scores.
+        ranks: Its rank by track, empty for the baseline and where PSNR is below a threshold.
+    """
 
     entrant: Entrant
     scores: Scores
@@ -45,7 +57,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """``rows``: the ranked ones from the best down, then the others. ``baseline``: apart."""
+    """A ranking.
+
+    Attributes:
+        rows: The ranked networks from the best down, then the others.
+        baseline: The network that the scores relate to.
+    """
 
     rows: tuple[Row, ...]
     baseline: Row
@@ -59,11 +76,12 @@ class Leaderboard:
 
 
 def leaderboard(entrants: Iterable[Entrant], baseline: Entrant | None = None) -> Leaderboard:
-    """Score every entrant against ``baseline``, and rank those whose PSNR is high enough.
+    """Score every entrant against a baseline, and rank those whose PSNR is high enough.
 
-    ``baseline``: the report's RLFN if None, whose runtime is that of one NVIDIA RTX 3090: give the
-    same network timed on the same machine for a runtime score that means something. The others keep
-    their order among the unranked.
+    Args:
+        entrants: The networks. Those without a rank keep their order.
+        baseline: The report's RLFN if None. Its runtime is that of one NVIDIA RTX 3090, so a
+            runtime score is meaningful only with the same network timed on the same machine.
     """
     entrants, baseline = list(entrants), baseline or paper_baseline()
     scores = [score(entrant.costs, baseline.costs) for entrant in entrants]
@@ -79,20 +97,21 @@ def leaderboard(entrants: Iterable[Entrant], baseline: Entrant | None = None) ->
 
 
 def paper() -> list[Entrant]:
-    """The 34 teams of the report's table 1, in its order."""
+    """Return the 34 teams of the report's table 1, in its order."""
     return [_team(row) for row in _table() if row["id"] != _BASELINE_ID]
 
 
 def paper_baseline() -> Entrant:
-    """The baseline in the last row of the report's table 1."""
+    """Return the baseline in the last row of the report's table 1."""
     return next(_team(row) for row in _table() if row["id"] == _BASELINE_ID)
 
 
-def read_entrants(paths: Sequence) -> list[Entrant]:
-    """The networks in ``results.json`` files, of ``evaluate`` or of the official test script.
+def read_entrants(paths: Sequence[str | os.PathLike]) -> list[Entrant]:
+    """Read the networks in ``results.json`` files of ``evaluate`` or of the official test script.
 
-    Raises ``FileNotFoundError`` for a missing file, ``ValueError`` for one that is no such file, a
-    network without FLOPs and a name that appears twice.
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is of another kind, a network has no FLOPs, or a name appears twice.
     """
     found: dict[str, Entrant] = {}
     for path in map(Path, paths):

@@ -1,4 +1,4 @@
-"""What an evaluation found, and the two files of the official test script that keep it."""
+"""Results of an evaluation, and the two files of the official test script that hold them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ _TITLES = {"valid": "Val", "test": "Test"}
 
 @dataclass(frozen=True)
 class PictureResult:
-    """One network on one picture.
+    """The result of one network on one picture.
 
-    ``psnr``, ``psnr_y``: dB. ``first_ms``: of the first call, as the challenge times it, no warm-up
-    before. ``warm_ms``: median of the calls that follow, None without any. ``memory_MiB``: peak
-    during the first call, None where it is not known. ``ssim``, ``psnr_y``: None where not wanted.
+    Attributes:
+        name: The name of the picture.
+        psnr: PSNR in dB.
+        first_ms: The time of the first call, without warm-up, as the challenge measures it.
+        warm_ms: The median time of the further calls, None if there were none.
+        memory_MiB: The peak during the first call, None if it is not known.
+        ssim: SSIM, None if it was not measured.
+        psnr_y: PSNR of the luma in dB, None if it was not measured.
     """
 
     name: str
@@ -37,37 +42,46 @@ class PictureResult:
 
 @dataclass
 class Evaluation:
-    """All about one network: results by split, counts, and the settings they were made with.
+    """All results of one network.
 
-    ``complexity`` is None where it could not be counted; ``note`` says why.
+    Attributes:
+        model: The name of the network.
+        settings: The settings that the results were made with.
+        complexity: The counts, None if counting failed.
+        note: The reason for a missing ``complexity``.
+        pictures: The results by split.
     """
 
     model: str
-    settings: dict
+    settings: dict[str, object]
     complexity: Complexity | None = None
     note: str = ""
     pictures: dict[str, list[PictureResult]] = field(default_factory=dict)
 
     def mean(self, split: str, metric: str) -> float | None:
-        """Mean over a split's pictures of one field of ``PictureResult``; None if one lacks it."""
+        """Average one field of ``PictureResult`` over a split; None if a picture lacks it."""
         values = [getattr(picture, metric) for picture in self.pictures.get(split, ())]
         return float(np.mean(values)) if values and None not in values else None
 
     def overall(self, metric: str) -> float | None:
-        """Mean over the splits' means, as the report averages its runtimes."""
+        """Average the means of the splits, as the report averages its runtimes."""
         means = [self.mean(split, metric) for split in self.pictures]
         return float(np.mean(means)) if means and None not in means else None
 
     def memory_MiB(self) -> float | None:
-        """The largest peak of all pictures."""
+        """Return the largest peak of all pictures, None if one is not known."""
         peaks = [p.memory_MiB for pictures in self.pictures.values() for p in pictures]
         return max(peaks) if peaks and None not in peaks else None
 
 
 def read_results(path: Path) -> dict[str, Evaluation]:
-    """The evaluations in a ``results.json`` of ``write_results``, by model.
+    """Read the evaluations in a ``results.json`` of ``write_results``.
 
-    Raises ``ValueError`` for another file.
+    Returns:
+        The evaluations by model.
+
+    Raises:
+        ValueError: The file is of another kind.
     """
     try:
         entries = json.loads(path.read_text())
@@ -79,10 +93,10 @@ def read_results(path: Path) -> dict[str, Evaluation]:
 
 
 def write_results(folder: Path, evaluations: Iterable[Evaluation]) -> None:
-    """Write ``results.json`` and ``results.txt``, each whole or not at all.
+    """Write ``results.json`` and ``results.txt`` into ``folder``, each complete or not at all.
 
-    The JSON has the official script's keys, ``<split>_ave_psnr`` and so on, and all that is known
-    of every picture under ``pictures``.
+    The JSON has the keys of the official script, ``<split>_ave_psnr`` and so on, and under
+    ``pictures`` all results of every picture.
     """
     evaluations = list(evaluations)
     entries = {evaluation.model: _entry(evaluation) for evaluation in evaluations}
@@ -91,12 +105,15 @@ def write_results(folder: Path, evaluations: Iterable[Evaluation]) -> None:
 
 
 def official_table(evaluations: Sequence[Evaluation]) -> str:
-    """The official ``results.txt``: first calls in ms, parameters and activations in millions."""
+    """Format the official ``results.txt``.
+
+    Times are those of first calls in ms; parameters and activations are in millions.
+    """
     return _table(evaluations, {"psnr": "PSNR", "first_ms": "Time [ms]"})
 
 
 def full_table(evaluations: Sequence[Evaluation]) -> str:
-    """The same with all that was measured: warm runtimes, SSIM and the PSNR of the luma."""
+    """Format ``official_table`` with all measurements: warm runtimes, SSIM, PSNR of the luma."""
     columns = {
         "psnr": "PSNR",
         "psnr_y": "PSNR-Y",
@@ -114,7 +131,7 @@ def full_table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _table(evaluations: Sequence[Evaluation], columns: dict[str, str]) -> str:
-    """``columns``: field of ``PictureResult`` -> its title."""
+    """Format a table; ``columns`` maps fields of ``PictureResult`` to titles."""
     splits = list(dict.fromkeys(s for evaluation in evaluations for s in evaluation.pictures))
     times = [metric for metric in columns if metric.endswith("_ms")] if len(splits) > 1 else []
     head = ["Model", *(f"{title(s)} {name}" for name in columns.values() for s in splits)]
@@ -139,17 +156,17 @@ def _costs(evaluation: Evaluation) -> list[str]:
 
 
 def title(split: str) -> str:
-    """A split's name in tables."""
+    """Return a split's name in tables."""
     return _TITLES.get(split, split)
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """``value`` with that many decimals, a dash for None."""
+    """Format ``value`` with that many decimals, None as a dash."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _entry(evaluation: Evaluation) -> dict:
-    entry: dict = {}
+def _entry(evaluation: Evaluation) -> dict[str, object]:
+    entry: dict[str, object] = {}
     for split, pictures in evaluation.pictures.items():
         for key, metric in (("psnr", "psnr"), ("runtime", "first_ms"), ("ssim", "ssim")):
             if evaluation.mean(split, metric) is not None:

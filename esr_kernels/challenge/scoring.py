@@ -1,4 +1,4 @@
-"""The challenge's score: how runtime, parameters and FLOPs become one figure and a rank.
+"""The challenge's score, which combines runtime, parameters and FLOPs.
 
 Source: NTIRE 2024 efficient SR challenge report, Eq. 1 and 2 and section 2.3.
 """
@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
-#: Eq. 2's weights of runtime, parameters and FLOPs.
+#: The weights of runtime, parameters and FLOPs in Eq. 2.
 WEIGHTS = {"runtime": 0.7, "params": 0.15, "flops": 0.15}
-#: Least PSNR in dB for a rank, on each split.
+#: The least PSNR in dB that is ranked, by split.
 THRESHOLDS_DB = {"valid": 26.90, "test": 26.99}
 
 
@@ -26,7 +26,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of the three sub-tracks and the main track; less is better, exp(2) = 7.39 the baseline's."""
+    """Scores of the sub-tracks and the main track: less is better, the baseline has exp(2)."""
 
     runtime: float
     params: float
@@ -38,12 +38,13 @@ TRACKS = ("runtime", "params", "flops", "main")
 
 
 def score(costs: Costs, baseline: Costs) -> Scores:
-    """Eq. 1, exp(2 * cost / baseline's cost), for each cost; Eq. 2, their weighted sum.
+    """Compute Eq. 1, exp(2 * cost / baseline's cost), for each cost, and Eq. 2, their weighted sum.
 
-    Raises ``ValueError`` for a baseline that costs nothing.
+    Raises:
+        ValueError: A cost of the baseline is not above 0.
     """
     if min(astuple(baseline)) <= 0:
-        raise ValueError(f"a baseline has a runtime, parameters and FLOPs above 0, not {baseline}")
+        raise ValueError(f"a baseline needs runtime, parameters and FLOPs above 0, not {baseline}")
     parts = {
         "runtime": _exponential(costs.runtime_ms / baseline.runtime_ms),
         "params": _exponential(costs.params_M / baseline.params_M),
@@ -53,9 +54,10 @@ def score(costs: Costs, baseline: Costs) -> Scores:
 
 
 def qualifies(psnr_dB: Mapping[str, float]) -> bool:
-    """Whether the PSNR of each split, rounded to two decimals as in the report, is high enough.
+    """Check every split's PSNR, rounded to two decimals as in the report, against its threshold.
 
-    ``psnr_dB``: by split; splits without a threshold ask for nothing.
+    Args:
+        psnr_dB: PSNR by split. Splits without a threshold always qualify.
     """
     return all(
         round(psnr_dB[split], 2) >= least
@@ -65,7 +67,7 @@ def qualifies(psnr_dB: Mapping[str, float]) -> bool:
 
 
 def ranks(values: Sequence[float]) -> list[int]:
-    """The place of each value, 1 for the least; equal values share the better place."""
+    """Rank the values, 1 for the least; equal values share the better rank."""
     return [1 + sum(other < value for other in values) for value in values]
 
 

@@ -1,4 +1,4 @@
-"""A participant's network, from a name, a checkpoint, or code of their own."""
+"""Networks of participants, from a name, a checkpoint, or their own code."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ _OPTIONS = {"range", "weights"}
 
 @dataclass(frozen=True)
 class Source:
-    """``module`` is run; ``counted`` is the same as the challenge counts it, before anything that
-    ``models.load`` folds. ``data_range``: the largest value of its pictures."""
+    """A network that was found.
+
+    Attributes:
+        name: The name in results.
+        module: The module to run.
+        counted: The same network as the challenge counts it, before ``models.load`` folds anything.
+        data_range: The largest value of its pictures, 1 or 255.
+    """
 
     name: str
     module: nn.Module
@@ -32,7 +38,7 @@ class Source:
 
 
 def resolve(source: str | os.PathLike | nn.Module) -> Source:
-    """The network that ``source`` names, as in ``enter``."""
+    """Find the network that ``source`` names; the forms are those of ``enter``."""
     if isinstance(source, nn.Module):
         module = copy.deepcopy(source)
         return Source(getattr(source, "name", type(source).__name__), module, module)
@@ -75,7 +81,7 @@ def _data_range(text: str) -> float:
 
 
 def _code(place: str) -> ModuleType:
-    """The Python module in a file, or of that name."""
+    """Import the Python module in a file, or of that name."""
     if not place.endswith(".py"):
         try:
             return importlib.import_module(place)
@@ -84,7 +90,7 @@ def _code(place: str) -> ModuleType:
     path = Path(place)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path} to take the network from")
-    # Under a name of ours, so that a file called like a package does not take its place.
+    # Under a name of our own: a file called like a package must not take its place.
     spec = importlib.util.spec_from_file_location(f"contestant_{path.stem}", path)
     code = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = code
@@ -104,7 +110,7 @@ def _make(code: ModuleType, class_name: str) -> nn.Module:
         return kind()
     except TypeError as error:
         raise TypeError(
-            f"{class_name} is made without arguments, which failed ({error}): give them defaults"
+            f"{class_name} must work without arguments, but failed ({error}): give them defaults"
         ) from error
 
 

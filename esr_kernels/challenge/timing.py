@@ -1,4 +1,4 @@
-"""How long one call takes, and how much memory: CUDA events on a GPU, the wall clock on a CPU."""
+"""Time and memory of one call: CUDA events on a GPU, the wall clock on a CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _RESET_PEAK = "5"  # Linux, proc(5): the peak of the resident set starts again f
 
 
 def timed(call: Callable[[], object], device: torch.device) -> tuple[object, float]:
-    """The result of ``call`` and its time in ms."""
+    """Time one call.
+
+    Returns:
+        The result of ``call`` and its time in ms.
+    """
     if device.type == "cuda":
         return _timed_by_events(call, device)
     start = time.perf_counter()
@@ -34,23 +38,24 @@ def _timed_by_events(call: Callable[[], object], device: torch.device) -> tuple[
 
 
 class PeakMemory:
-    """The most memory between ``start()`` and ``stop()``.
+    """Peak memory between ``start()`` and ``stop()``.
 
-    On a GPU what torch had allocated there; on Linux the whole process, with Python and torch;
-    elsewhere nothing is known.
+    On a GPU it is the memory that torch allocated there, on Linux that of the whole process with
+    Python and torch. On other systems it is not known.
     """
 
     def __init__(self, device: torch.device):
         self.device = device
 
     def start(self) -> None:
+        """Reset the peak."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         elif _CLEAR.exists():
             _CLEAR.write_text(_RESET_PEAK)
 
     def stop(self) -> float | None:
-        """The peak in MiB, or None."""
+        """Return the peak in MiB, None if it is not known."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / _MIB
         if not _CLEAR.exists():

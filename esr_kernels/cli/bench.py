@@ -4,20 +4,27 @@ import argparse
 import json
 from pathlib import Path
 
+from .options import Commands
 
-def add(commands) -> None:
+
+def add(commands: Commands) -> None:
     """Add the sub-command to ``commands``."""
     command = commands.add_parser(
-        "bench", help="one network beside plain torch, torch.compile and what else is installed"
+        "bench", help="time one network beside plain torch, torch.compile and other runtimes"
     )
     option = command.add_argument
-    option("--model", default="span", help="as for evaluate; span")
+    option("--model", default="span", help="as for evaluate (default: span)")
     several = {"nargs": "+", "action": "extend", "default": []}
-    option("--size", **several, type=_size, metavar="HxW", help="256x256")
-    option("--threads", **several, type=int, help="numbers to try; torch's own")
-    option("--seconds", type=float, default=10.0, help="for each size and number of threads; 10")
-    option("--save", type=Path, metavar="FILE", help="as JSON, for bench/report.py --keep FILE")
-    option("--plot", type=_picture, metavar="FILE", help="bars of all times, as .png or .svg")
+    option("--size", **several, type=_size, metavar="HxW", help="picture sizes (default: 256x256)")
+    option("--threads", **several, type=int, help="numbers of threads (default: torch's setting)")
+    option(
+        "--seconds",
+        type=float,
+        default=10.0,
+        help="time for each size and number of threads (default: 10)",
+    )
+    option("--save", type=Path, metavar="FILE", help="write JSON, for bench/report.py --keep FILE")
+    option("--plot", type=_picture, metavar="FILE", help="draw bars of all times, as .png or .svg")
     command.set_defaults(run=_run)
 
 
@@ -25,7 +32,7 @@ def _size(text: str) -> tuple[int, int]:
     height, _, width = text.partition("x")
     if height.isdecimal() and width.isdecimal() and int(height) and int(width):
         return int(height), int(width)
-    raise argparse.ArgumentTypeError(f"{text!r} is no height and width, as 256x256")
+    raise argparse.ArgumentTypeError(f"{text!r} is no height and width such as 256x256")
 
 
 def _picture(text: str) -> Path:
@@ -34,10 +41,10 @@ def _picture(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower().removeprefix(".") in KINDS:
         return path
-    raise argparse.ArgumentTypeError(f"{text!r} is no picture that can be drawn: .png or .svg")
+    raise argparse.ArgumentTypeError(f"{text!r} is no picture that can be drawn: use .png or .svg")
 
 
-def _run(arguments) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     from ..benchmark.compare import compare
     from ..benchmark.plot import draw
     from ..benchmark.tables import terminal_tables

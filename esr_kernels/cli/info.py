@@ -2,8 +2,10 @@
 
 import argparse
 
+from .options import Commands
 
-def add(commands) -> None:
+
+def add(commands: Commands) -> None:
     """Add the sub-command to ``commands``."""
     command = commands.add_parser(
         "info", help="list what this machine has, and why the rest is missing"

@@ -1,21 +1,46 @@
 """``esr-kernels leaderboard``: score and rank evaluated networks, or the report's own table."""
 
+import argparse
+from typing import TYPE_CHECKING
 
-def add(commands) -> None:
+from .options import Commands
+
+if TYPE_CHECKING:
+    from ..challenge import Entrant
+
+
+def add(commands: Commands) -> None:
     """Add the sub-command to ``commands``."""
     command = commands.add_parser(
-        "leaderboard", help="score and rank what evaluate found, by the challenge's rules"
+        "leaderboard", help="score and rank results of evaluate, by the challenge's rules"
     )
     option = command.add_argument
-    option("results", nargs="*", metavar="results.json", help="of evaluate, or the official script")
-    option("--paper", action="store_true", help="the report's table 1, its printed scores beside")
-    option("--baseline", metavar="NAME", help="one of the networks; the report's RLFN on its GPU")
-    what = "as .md, .csv, .png or .svg too"
-    option("--save", nargs="+", action="extend", default=[], metavar="FILE", help=what)
+    option(
+        "results",
+        nargs="*",
+        metavar="results.json",
+        help="a file of evaluate, or of the official test script",
+    )
+    option(
+        "--paper", action="store_true", help="rank the report's table 1, beside its printed scores"
+    )
+    option(
+        "--baseline",
+        metavar="NAME",
+        help="one of the networks (default: the report's RLFN, timed on its GPU)",
+    )
+    option(
+        "--save",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="write the leaderboard too, as .md, .csv, .png or .svg",
+    )
     command.set_defaults(run=_run)
 
 
-def _run(arguments) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     from .. import challenge
 
     if not (arguments.results or arguments.paper):
@@ -30,8 +55,8 @@ def _run(arguments) -> int:
     return 0
 
 
-def _taken(entrants: list, name: str):
-    """The entrant of that name, no longer in the list: a baseline is not ranked."""
+def _taken(entrants: "list[Entrant]", name: str) -> "Entrant":
+    """Remove the entrant of that name from the list and return it: a baseline is not ranked."""
     for i, entrant in enumerate(entrants):
         if entrant.name == name:
             return entrants.pop(i)

@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from .options import Commands
 
-def add(commands) -> None:
+
+def add(commands: Commands) -> None:
     """Add the sub-command to ``commands``."""
     command = commands.add_parser("sample", help="draw a small picture to try things on")
     command.add_argument("output", metavar="OUT", type=Path, help="the file to write")

@@ -5,8 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+from .options import DEVICE_HELP, DTYPE_HELP, Commands
 
-def add(commands) -> None:
+
+def add(commands: Commands) -> None:
     """Add the sub-command to ``commands``."""
     command = commands.add_parser("upscale", help="upscale a picture, or a folder of them")
     option = command.add_argument
@@ -19,18 +21,11 @@ def add(commands) -> None:
     )
     option(
         "--weights",
-        help="official, or a checkpoint for the named model (default: those in the package)",
+        help="official, or a checkpoint of the named model (default: ours if there are, else "
+        "official)",
     )
-    option(
-        "--device",
-        default="auto",
-        help="cpu, cuda or auto (default: auto, a GPU if torch can use one)",
-    )
-    option(
-        "--dtype",
-        default="float32",
-        help="computes in float32, float16 or bfloat16 (default: float32)",
-    )
+    option("--device", default="auto", help=DEVICE_HELP)
+    option("--dtype", default="float32", help=DTYPE_HELP)
     option(
         "--tile",
         type=_tile,

@@ -1,8 +1,8 @@
 """Networks as readable torch modules, and everything between a checkpoint file and one of them.
 
-``load(source)`` gives a plain module; ``list_models()`` says which names it knows. All networks
-take and return pictures in [0, 1]. Nothing here knows of acceleration: the modules are also the
-oracle which the fast paths are tested against.
+``load(source)`` returns a plain module; ``list_models()`` lists the known names. All networks take
+and return pictures in [0, 1]. Nothing here knows of acceleration: the modules are also the
+reference that the fast paths are tested against.
 """
 
 from .architectures.rlfn import RLFN

@@ -1,4 +1,4 @@
-"""The names that ``load`` knows: the challenge's entries, with all there is to say about them."""
+"""The names that ``load`` knows: the challenge's entries and all facts about them."""
 
 import ast
 import csv
@@ -15,14 +15,28 @@ _LATE = ("team38_span_ch28_slim.pth", "team39_spantiny_ch26_slim.pth")
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """An entry of the challenge; ``name`` is what ``load`` takes.
+    """An entry of the challenge.
 
-    ``url`` and ``sha256``: of its weights in the official release, empty where it has none.
-    ``rank``: in the report's main track, None for the baseline and where PSNR was too low to rank.
-    ``parameters``, ``flops``, ``activations``, ``convolutions``: the challenge's counts, the last
-    three for one picture of 256 x 256; a multiplication with its addition is one. ``options``:
-    what the network is built with beside what its checkpoint says. ``wrapper``: of several entries
-    of the file that hold weights, the one that the challenge used; empty where that is the usual.
+    The counts are the challenge's; those of FLOPs, activations and convolutions are for one picture
+    of 256 x 256, and a multiply-add is one FLOP.
+
+    Attributes:
+        name: The name that ``load`` takes.
+        network: The name of its network in the registry.
+        team: The number of the team.
+        team_name: The name of the team.
+        rank: The rank in the report's main track; None for the baseline and where PSNR was too low.
+        parameters: The number of parameters.
+        flops: The number of FLOPs.
+        activations: The number of activations.
+        convolutions: The number of convolutions.
+        url: The address of its weights in the official release, empty where there are none.
+        sha256: The hash of its weights, empty where there are none.
+        options: Arguments of the network that its checkpoint does not show.
+        wrapper: The entry of the checkpoint with the weights that the challenge used, where there
+            are several; empty where that is the usual one.
+        scale: The upscaling factor.
+        licence: The licence of the weights.
     """
 
     name: str
@@ -36,14 +50,14 @@ class OfficialFile:
     convolutions: int
     url: str
     sha256: str
-    options: dict
+    options: dict[str, object]
     wrapper: str
     scale: int = 4
     licence: str = "MIT"
 
     @property
     def filename(self) -> str:
-        """Name of the file, in every folder it is looked for; empty where there is none."""
+        """The name of the file, empty where there is none."""
         return self.url.rpartition("/")[2]
 
 
@@ -70,17 +84,23 @@ OFFICIAL: dict[str, OfficialFile] = _read_official()
 
 
 def embedded(name: str) -> Path | None:
-    """The weights of that name that are part of the package; None where there are none."""
+    """Return the path of the weights of that name in the package, None if there are none."""
     path = Path(__file__).resolve().parent / "embedded" / f"{name}.safetensors"
     return path if path.is_file() else None
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One entry of ``list_models()``: a name for ``load``, and where its network comes from.
+    """One entry of ``list_models()``.
 
-    As in ``OfficialFile``; ``title`` and ``paper`` are the network's. ``embedded``: whether weights
-    of ours are part of the package; ``licence`` and ``url`` are those of the official weights.
+    The attributes not listed here are those of ``OfficialFile``.
+
+    Attributes:
+        title: The title of the network.
+        paper: The paper that describes it.
+        embedded: The package holds weights of ours for this name.
+        licence: The licence of the official weights.
+        url: The address of the official weights.
     """
 
     name: str
@@ -98,7 +118,7 @@ class ModelInfo:
     url: str
 
     def __str__(self) -> str:
-        """Two lines: the network and its figures; its paper, and where its weights come from."""
+        """Format two lines: the network with its figures, then its paper and its weights."""
         place = "baseline" if self.team == 0 else f"rank {self.rank}" if self.rank else "not ranked"
         ours = "ours, in the package; " if self.embedded else ""
         official = f"{self.url} ({self.licence})" if self.url else "never released"
@@ -110,7 +130,7 @@ class ModelInfo:
 
 
 def list_models() -> list[ModelInfo]:
-    """All names that ``load`` knows, each with network, team, size, paper, licence and address."""
+    """List all names that ``load`` knows, with network, team, size, paper, licence and address."""
     return [
         ModelInfo(
             name=file.name,

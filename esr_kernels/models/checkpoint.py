@@ -1,4 +1,4 @@
-"""Reading a checkpoint file, trusting nothing in it, down to a flat ``{key: tensor}``."""
+"""Safe reading of a checkpoint file, down to a flat ``{key: tensor}``."""
 
 import os
 import pickle
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-# Training programs wrap the weights; the averaged ones come first, since those are meant for use.
+# Training programs wrap the weights. The averaged ones come first: they are the ones to use.
 _WRAPPERS = (
     "params_ema",
     "params",
@@ -26,12 +26,18 @@ _HOW_TO_SAVE = "save the weights alone: torch.save(model.state_dict(), path), or
 
 
 def read_checkpoint(path: str | os.PathLike, wrapper: str = "") -> dict[str, Tensor]:
-    """The weights in a ``.pth``, ``.pt``, ``.pkl`` or ``.safetensors`` file, on the CPU.
+    """Read the weights in a ``.pth``, ``.pt``, ``.pkl`` or ``.safetensors`` file, on the CPU.
 
-    The format is told from the content, not from the name. Pickled files are read with
-    ``weights_only=True``: nothing in them is ever run. ``wrapper``: as for ``unwrap``. Raises
-    ``FileNotFoundError`` for a file that is not there, ``ValueError`` for a folder, a file that is
-    no checkpoint, a damaged one, and one that holds pickled code.
+    The format is recognised by the content, not by the name. Pickled files are read with
+    ``weights_only=True``: no code in them is ever run.
+
+    Args:
+        path: The file.
+        wrapper: As in ``unwrap``.
+
+    Raises:
+        FileNotFoundError: The file is missing.
+        ValueError: The file is a folder, is not a checkpoint, is damaged, or holds pickled code.
     """
     path = Path(path)
     if path.is_dir():
@@ -49,11 +55,16 @@ def read_checkpoint(path: str | os.PathLike, wrapper: str = "") -> dict[str, Ten
 
 
 def unwrap(checkpoint: object, where: str, wrapper: str = "") -> dict[str, Tensor]:
-    """The flat state dict inside what a training program saved, common key prefixes stripped.
+    """Find the flat state dict inside a checkpoint, and strip common prefixes of its keys.
 
-    ``where`` names the checkpoint in errors. ``wrapper``: the entry to take if there is one of that
-    name; else averaged weights come before others. Raises ``ValueError`` when there are no tensors
-    in it, or other things between them.
+    Args:
+        checkpoint: The content of a file of a training program.
+        where: The name of the checkpoint in errors.
+        wrapper: The entry to take if there is one of that name; otherwise averaged weights come
+            first.
+
+    Raises:
+        ValueError: It holds no tensors, or other things between them.
     """
     while isinstance(checkpoint, Mapping):
         known = (key for key in (wrapper, *_WRAPPERS) if _is_mapping(checkpoint, key))
@@ -102,8 +113,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickled(path: Path) -> object:
     with path.open("rb") as file:
-        # torch.save pickles with protocol 2; newer ones come from other programs, and weights_only
-        # cannot look into them.
+        # torch.save pickles with protocol 2. Newer protocols come from other programs, and
+        # weights_only does not support them.
         if re.match(rb"\x80[\x04\x05]", file.read(2)):
             raise _refused(path, "a Python pickle, not one of torch.save")
         file.seek(0)
@@ -111,7 +122,7 @@ def _read_pickled(path: Path) -> object:
             return torch.load(file, map_location="cpu", weights_only=True)
         except MemoryError:
             raise
-        # A damaged pickle fails wherever the damage shows, with any kind of exception.
+        # A damaged pickle may raise any exception.
         except Exception as error:
             code = re.search(r"GLOBAL ([\w.]+)", str(error))
             if isinstance(error, pickle.UnpicklingError) and code:
@@ -131,7 +142,7 @@ def _refused(path: Path, why: str) -> ValueError:
 def _damaged(path: Path) -> ValueError:
     size = path.stat().st_size
     return ValueError(
-        f"{path} is damaged, cut off, or not a torch checkpoint ({size} bytes): fetch it again"
+        f"{path} is damaged, cut off, or not a torch checkpoint ({size} bytes): download it again"
     )
 
 

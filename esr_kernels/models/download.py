@@ -1,4 +1,4 @@
-"""One file from the network: over HTTPS, whole, with the expected content, or not at all."""
+"""Download of one file over HTTPS: complete and with the expected content, or not at all."""
 
 import hashlib
 import http.client
@@ -16,15 +16,23 @@ _CHUNK = 64 * 1024  # bytes
 
 
 def download(url: str, target: Path, sha256: str, *, timeout_s: float = 30.0) -> Path:
-    """Fetch ``url`` into ``target``, and return it; ``target`` appears complete or not at all.
+    """Download ``url`` to ``target``, complete or not at all.
 
-    The content must have the given sha256. It is written beside ``target`` and renamed when it is
-    whole and right; after a failure nothing stays behind. ``timeout_s`` bounds every single wait,
-    not the whole. A progress bar is drawn on a terminal. Only HTTPS is followed, redirects
-    included; plain HTTP is allowed to this very machine.
+    Only HTTPS is followed, redirects included; plain HTTP is allowed to this machine itself. A
+    progress bar is drawn if stderr is a terminal.
 
-    Raises ``ValueError`` for an address that is not safe and for wrong content, ``ConnectionError``
-    when the transfer fails.
+    Args:
+        url: The address.
+        target: The file to write.
+        sha256: The hash that the content must have.
+        timeout_s: The limit of every single wait, not of the whole download.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        ConnectionError: The transfer fails.
+        ValueError: The address is not safe, or the content is wrong.
     """
     _require_secure(url)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +44,7 @@ def download(url: str, target: Path, sha256: str, *, timeout_s: float = 30.0) ->
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file's content."""
+    """Compute the hexadecimal sha256 of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -78,7 +86,7 @@ def _require_secure(url: str) -> None:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         return
-    raise ValueError(f"refusing to download from {url}: weights are fetched over https only")
+    raise ValueError(f"refusing to download from {url}: weights are downloaded over https only")
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,51 +13,62 @@ from .network import Network, Upscaler
 from .registry import identify
 from .weights import find_default, find_weights
 
-OFFICIAL_WEIGHTS = "official"  # the word for them in ``weights=``
+OFFICIAL_WEIGHTS = "official"  # their name in ``weights=``
 
 
 def load(
-    source: str | os.PathLike | Mapping,
+    source: str | os.PathLike | Mapping[str, Tensor],
     *,
-    weights: str | os.PathLike | Mapping | None = None,
+    weights: str | os.PathLike | Mapping[str, Tensor] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Upscaler:
-    """A network in its inference form, in evaluation mode, taking no gradients.
+    """Load a network in its inference form, in evaluation mode and without gradients.
 
-    ``source``: a name of ``list_models()`` ("span": team 38 with 28 channels, "span-26": team 39,
-    "rlfn": the baseline), a checkpoint file, or a state dict, whose network is told from keys and
-    shapes. A name wins over a file called the same; write "./span" for the file.
+    Training forms are merged once, in float64.
 
-    ``weights``: with a name, what to use instead of the default, which for "span" is our own
-    training and part of the package, and else the challenge's: "official" for the challenge's, or
-    a file or state dict of that network. ``device``: CPU by default. ``dtype``: float32 by default,
-    whatever the file holds.
+    Args:
+        source: A name of ``list_models()`` ("span": team 38 with 28 channels, "span-26": team 39,
+            "rlfn": the baseline), a checkpoint file, or a state dict, whose network is recognised
+            by keys and shapes. A name has precedence over a file of the same name; write "./span"
+            for the file.
+        weights: With a name, the weights to use instead of the default: "official" for the
+            challenge's, or a file or state dict of that network. The default is our own training
+            for "span", which is part of the package, and otherwise the challenge's.
+        device: The device of the network, the CPU if None.
+        dtype: The dtype of the network, float32 if None, whatever the file holds.
 
-    Training forms are merged once, in float64. Returns a plain module with ``name``, ``scale``,
-    ``in_channels``, ``out_channels``, ``data_range`` and ``min_size``, which maps
-    ``[N, Cin, H, W]`` in [0, 1] to ``[N, Cout, scale*H, scale*W]``.
+    Returns:
+        A plain module with ``name``, ``scale``, ``in_channels``, ``out_channels``, ``data_range``
+        and ``min_size``, which maps ``[N, Cin, H, W]`` in [0, 1] to ``[N, Cout, scale*H,
+        scale*W]``.
 
-    Raises ``FileNotFoundError`` for an unknown name or file and for weights that cannot be had,
-    ``ValueError`` for what is no checkpoint of a known network and for a device that is not there,
-    ``TypeError`` for other arguments.
+    Raises:
+        FileNotFoundError: The name is unknown, the file is missing, or the weights cannot be
+            downloaded.
+        TypeError: An argument is of another type.
+        ValueError: The checkpoint is not one of a known network, or the device is not available.
     """
     _check_target(device, dtype)
     model = _ready(_read(source, weights).inference_form())
     return model.to(device=device, dtype=dtype or torch.float32)
 
 
-def load_slim(source, *, weights=None) -> Upscaler:
-    """As ``load``, in float32 on the CPU, with nothing merged but training forms.
+def load_slim(
+    source: str | os.PathLike | Mapping[str, Tensor],
+    *,
+    weights: str | os.PathLike | Mapping[str, Tensor] | None = None,
+) -> Upscaler:
+    """Load a network in float32 on the CPU, with nothing merged but training forms.
 
-    So the challenge counted its networks: with the batch norms and repeated pictures that
-    ``inference_form`` folds away in some. Arguments and errors as in ``load``.
+    This is the form that the challenge counted: with the batch norms and repeated pictures that
+    ``inference_form`` folds in some networks. Arguments and errors are those of ``load``.
     """
     return _ready(_read(source, weights).slim()).float()
 
 
 def _read(source, weights) -> Upscaler:
-    """The network in the form of its checkpoint, in float64, so that a merge rounds once."""
+    """Read the network in the form of its checkpoint, in float64, so that a merge rounds once."""
     state, where = _state_of(source, weights)
     network, hyperparameters = identify(state, where)
     wanted = OFFICIAL[source].network if _is_name(source) else network.name
@@ -74,10 +85,10 @@ def _check_target(device, dtype) -> None:
         raise TypeError(f"a network computes in a floating-point dtype, not {dtype}")
     try:
         torch.empty(0, device=device)
-    # What torch raises for a device that is not there differs from one kind to the next.
+    # torch raises different errors for different kinds of missing devices.
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"device {str(device)!r} is not to be had on this machine: try device='cpu'"
+            f"device {str(device)!r} is not available on this machine: try device='cpu'"
         ) from error
 
 
@@ -111,7 +122,7 @@ def _is_name(source) -> bool:
 
 
 def _build(network: Network, hyperparameters: dict, state: dict[str, Tensor]) -> Upscaler:
-    # The initial numbers are overwritten: drawing them must not move the caller's random state.
+    # The initial numbers are overwritten: drawing them must not change the caller's random state.
     with torch.random.fork_rng(devices=[]):
         model = network.build(**hyperparameters)
     names = model.double().state_dict()

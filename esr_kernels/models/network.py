@@ -1,8 +1,9 @@
-"""What every network has in common, and how one is described to the registry."""
+"""The base class of all networks, and the description of a network for the registry."""
 
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -10,15 +11,21 @@ from torch import nn
 from .reparam import merge_all
 
 Shapes = Mapping[str, torch.Size]
+_Upscaler = TypeVar("_Upscaler", bound="Upscaler")
 
 
 class Upscaler(nn.Module):
     """A network from a picture in [0, 1] to one ``scale`` times as large, in [0, 1], not clamped.
 
-    ``name``: its name in the registry. ``in_channels``, ``out_channels``, ``scale``: whole numbers.
-    ``data_range``: the range its weights were trained in; the module multiplies by it and divides
-    again, so callers need not care. ``min_size``: least height and width of a picture, in pixels.
-    ``training_form``: whether some of its convolutions are built as the branches they train as.
+    Attributes:
+        name: The name in the registry.
+        min_size: The least height and width of a picture, in pixels.
+        training_form: Some convolutions are built as the branches that they are trained as.
+        scale: The upscaling factor.
+        in_channels: Channels of the picture.
+        out_channels: Channels of the output.
+        data_range: The range that the weights were trained in. The module multiplies by it and
+            divides again, so callers need not know it.
     """
 
     name: str
@@ -32,14 +39,14 @@ class Upscaler(nn.Module):
         self.out_channels = out_channels
         self.data_range = data_range
 
-    def slim(self) -> "Upscaler":
-        """A copy with its training forms merged (in float64); where it has none, just a copy."""
+    def slim(self: _Upscaler) -> _Upscaler:
+        """Return a copy with its training forms merged (in float64), if it has any."""
         slim = merge_all(copy.deepcopy(self))
         slim.training_form = False
         return slim
 
-    def inference_form(self) -> "Upscaler":
-        """The same function with everything merged that serves training only; ``self`` if nothing.
+    def inference_form(self: _Upscaler) -> _Upscaler:
+        """Merge everything that serves training only; return ``self`` if there is nothing to merge.
 
         Merges are computed in float64 and stored in the parameters' own dtype.
         """
@@ -48,23 +55,29 @@ class Upscaler(nn.Module):
 
 @dataclass(frozen=True)
 class Network:
-    """One network as the registry sees it: how to tell its checkpoints, and how to build it.
+    """The description of a network: facts, recognition of its checkpoints, construction.
 
-    ``detect``: from the shapes of a checkpoint's tensors to the keyword arguments of ``build``, or
-    None if nothing in them looks like this network. It guesses through missing or odd entries: the
-    exact comparison of keys and shapes comes afterwards and names what is wrong. ``key``: from a
-    key of the module to that of a checkpoint, where another program has spread other names.
+    Attributes:
+        name: The name in the registry.
+        title: The full name.
+        paper: The paper that describes it.
+        build: Makes the module.
+        detect: Maps the shapes of a checkpoint's tensors to the keyword arguments of ``build``, or
+            to None if they do not look like this network. It tolerates missing and odd entries: the
+            exact comparison of keys and shapes follows, and names the errors.
+        key: Maps a key of the module to that of a checkpoint, where another program uses other
+            names.
     """
 
     name: str
     title: str
     paper: str
     build: Callable[..., Upscaler]
-    detect: Callable[[Shapes], dict | None]
+    detect: Callable[[Shapes], dict[str, Any] | None]
     key: Callable[[str], str] = str
 
-    def expected(self, hyperparameters: dict) -> dict[str, torch.Tensor]:
-        """Key -> tensor without storage (device "meta") of a checkpoint with these parameters."""
+    def expected(self, hyperparameters: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Return the keys of a checkpoint with tensors of their shapes, on the device "meta"."""
         with torch.device("meta"):
             state = self.build(**hyperparameters).state_dict()
         return {self.key(name): tensor for name, tensor in state.items()}

@@ -1,10 +1,11 @@
-"""All networks, and which of them a checkpoint belongs to.
+"""All networks, and the recognition of their checkpoints.
 
 A new network is one file with a ``NETWORK`` and one line here.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -86,19 +87,30 @@ NETWORKS: tuple[Network, ...] = (
 
 
 def find(name: str) -> Network:
-    """The network of that name. Raises ``ValueError`` naming the known ones."""
+    """Return the network of that name.
+
+    Raises:
+        ValueError: There is no such network; the message lists the known ones.
+    """
     for network in NETWORKS:
         if network.name == name:
             return network
     raise ValueError(f"no network is called {name!r}; known: {_names()}")
 
 
-def identify(state: Mapping[str, Tensor], where: str) -> tuple[Network, dict]:
-    """Network and hyperparameters of a state dict, told from its keys, shapes and dtypes.
+def identify(state: Mapping[str, Tensor], where: str) -> tuple[Network, dict[str, Any]]:
+    """Recognise the network and the hyperparameters of a state dict by its keys, shapes and dtypes.
 
-    Every key must be there with its shape, and none besides: a near miss is never loaded. ``where``
-    names the checkpoint in errors. Raises ``ValueError`` saying what differs from the nearest
-    network, or that no known one is near.
+    Every key must be there with its shape, and no other: a state dict that nearly fits is never
+    loaded.
+
+    Args:
+        state: The state dict.
+        where: The name of the checkpoint in errors.
+
+    Raises:
+        ValueError: It is not a checkpoint of a known network; the message lists the differences
+            from the nearest one.
     """
     shapes = {key: value.shape for key, value in state.items()}
     near = []
@@ -121,7 +133,7 @@ def identify(state: Mapping[str, Tensor], where: str) -> tuple[Network, dict]:
 
 @dataclass
 class _Difference:
-    """How a state dict departs from the expected one; false when it does not."""
+    """The differences between a state dict and the expected one; false if there are none."""
 
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -153,7 +165,7 @@ class _Difference:
             "has wrong shapes": self.shapes,
             "holds numbers that are not floating point": self.dtypes,
         }
-        return "; ".join(f"{what}: {_some(keys)}" for what, keys in parts.items() if keys)
+        return "; ".join(f"{verb}: {_some(keys)}" for verb, keys in parts.items() if keys)
 
 
 def _names() -> str:

@@ -1,7 +1,7 @@
-"""Reading a network's hyperparameters off the shapes of its checkpoint.
+"""Reading of a network's hyperparameters from the shapes of its checkpoint.
 
-A checkpoint may lack a key or hold one of wrong shape, and the error should then name that key.
-So what many tensors agree on is put to the vote, and what is missing gets a default.
+A checkpoint may lack a key or hold one of wrong shape, and the error should then name that key. So
+the size that most tensors agree on is used, and a missing one gets a default.
 """
 
 import math
@@ -12,29 +12,34 @@ from .network import Shapes
 
 
 def size(shapes: Shapes, key: str, axis: int, default: int) -> int:
-    """``shapes[key][axis]``, or ``default`` where there is no such key or axis, or it is 0."""
+    """Return ``shapes[key][axis]``; ``default`` if there is no such key or axis, or it is 0."""
     shape = shapes.get(key, ())
     return shape[axis] or default if axis < len(shape) else default
 
 
 def vote(shapes: Shapes, pattern: str, axis: int) -> int | None:
-    """The commonest size along ``axis`` among keys that match all of ``pattern``; None if none."""
+    """Return the commonest size along ``axis`` among keys that match all of ``pattern``, if any."""
     matching = [shape for key, shape in shapes.items() if re.fullmatch(pattern, key)]
     sizes = Counter(shape[axis] for shape in matching if axis < len(shape) and shape[axis] > 0)
     return sizes.most_common(1)[0][0] if sizes else None
 
 
 def blocks(shapes: Shapes, pattern: str) -> int:
-    """The highest block number: ``pattern`` matches the start of a key, its group is the number."""
+    """Return the highest block number, 0 if there is none.
+
+    Args:
+        shapes: The shapes of a checkpoint.
+        pattern: A pattern of the start of a key; its group is the number.
+    """
     found = (re.match(pattern, key) for key in shapes)
     return max((int(match.group(1)) for match in found if match), default=0)
 
 
 def scale_and_channels(shapes: Shapes, key: str, in_channels: int) -> tuple[int, int]:
-    """Scale r and output channels c of a pixel-shuffle convolution with c * r * r outputs.
+    """Read scale r and output channels c of a pixel-shuffle convolution with c * r * r outputs.
 
-    c is taken to be the input's channels if the count allows, else 3, 1 or 4; (4, in_channels) if
-    nothing fits, which the comparison of shapes then reports.
+    c is the input's channels if the count allows, else 3, 1 or 4. If nothing fits, the result is
+    (4, in_channels), which the comparison of shapes then reports.
     """
     outputs = size(shapes, key, 0, 0)
     for channels in dict.fromkeys((in_channels, 3, 1, 4)):

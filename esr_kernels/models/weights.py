@@ -1,4 +1,4 @@
-"""Where weights are: in the package, on this machine, or in the official release."""
+"""The search for weights: in the package, on this machine, in the official release."""
 
 import os
 from pathlib import Path
@@ -7,22 +7,29 @@ from .catalogue import OFFICIAL, OfficialFile, embedded
 
 
 def find_default(name: str) -> Path:
-    """The weights that ``load(name)`` uses: ours where the package brings some, else the official.
+    """Find the weights that ``load(name)`` uses: ours if the package has some, else the official.
 
-    Raises as ``find_weights`` does.
+    Errors are those of ``find_weights``.
     """
     ours = embedded(name)
     return find_weights(name) if ours is None else ours
 
 
 def find_weights(name: str) -> Path:
-    """Path of the official weights called ``name``, downloaded when they are not here.
+    """Find the official weights called ``name``, and download them if they are not on this machine.
 
-    Looked for in the folder ``$ESR_KERNELS_WEIGHTS``, the reference folder, the cache folder; then
-    fetched from the official release into the cache folder. Wherever it lies, a file counts only
-    with the pinned sha256. Raises ``ValueError`` for an unknown name and for a file of the right
-    name and the wrong content in ``$ESR_KERNELS_WEIGHTS``, ``FileNotFoundError`` when the weights
-    are nowhere and cannot be fetched, with the command that fixes it, or were never released.
+    They are looked for in the folder ``$ESR_KERNELS_WEIGHTS``, the reference folder and the cache
+    folder, and then downloaded from the official release into the cache folder. A file counts only
+    with the pinned sha256.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        FileNotFoundError: The weights were never released, or are not on this machine and cannot be
+            downloaded; the message has the command that fixes it.
+        ValueError: The name is unknown, or a file in ``$ESR_KERNELS_WEIGHTS`` has the right name
+            and the wrong content.
     """
     if name not in OFFICIAL:
         raise ValueError(f"no official weights are called {name!r}; known: {', '.join(OFFICIAL)}")
@@ -44,13 +51,13 @@ def find_weights(name: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/esr_kernels``, by default ``~/.cache/esr_kernels``; it need not exist."""
+    """Return ``$XDG_CACHE_HOME/esr_kernels``, by default ``~/.cache/esr_kernels``."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "esr_kernels"
 
 
 def reference_folder() -> Path | None:
-    """The folder ``$ESR_KERNELS_REFERENCE`` if it holds reference material, else None."""
+    """Return the folder ``$ESR_KERNELS_REFERENCE`` if it holds reference material, else None."""
     chosen = os.environ.get("ESR_KERNELS_REFERENCE", "")
     return Path(chosen) if chosen and (Path(chosen) / "reference").is_dir() else None
 
@@ -63,7 +70,7 @@ def _in_chosen_folder(file: OfficialFile) -> Path | None:
     if not Path(chosen).is_dir():
         raise FileNotFoundError(f"ESR_KERNELS_WEIGHTS names {chosen}, which is not a folder")
     if path.exists() and not _matches(path, file):
-        # The user put it there: to pass it over in silence would hide that it is not used.
+        # The user put it there: ignoring it silently would hide that it is not used.
         raise ValueError(
             f"{path} is not the official file (its sha256 is another): to use it all the same, "
             f"pass its path, load({str(path)!r})"
@@ -72,7 +79,7 @@ def _in_chosen_folder(file: OfficialFile) -> Path | None:
 
 
 def _matches(path: Path, file: OfficialFile) -> bool:
-    # Imported here: it pulls in http and ssl, and most programs that import models never need it.
+    # Imported here: it imports http and ssl, and most programs that import models never need it.
     from .download import sha256_of
 
     return path.is_file() and sha256_of(path) == file.sha256
@@ -86,8 +93,8 @@ def _fetch(file: OfficialFile) -> Path:
         return download(file.url, target, file.sha256)
     except (OSError, ValueError) as error:
         raise FileNotFoundError(
-            f"the weights of {file.name!r} are not on this machine and could not be fetched "
-            f"({error}). Fetch them with\n"
+            f"the weights of {file.name!r} are not on this machine and could not be downloaded "
+            f"({error}). Download them with\n"
             f"    curl -fL --create-dirs -o {target} {file.url}\n"
             f"or set ESR_KERNELS_WEIGHTS to a folder that holds {file.filename}, or pass weights="
         ) from error

@@ -1,1 +1,1 @@
-"""Picture files: read, cut into tiles, upscaled, stitched together, written."""
+"""Picture files: reading, tiling, upscaling, stitching, writing."""

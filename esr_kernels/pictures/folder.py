@@ -1,4 +1,4 @@
-"""A folder of pictures: what there is to do, and three stages that overlap while doing it."""
+"""Folders of pictures: the work to do, and three stages of it that overlap."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from . import io
 
-# What one picture may fail with while the rest goes on; anything else is a mistake of ours.
+# Errors of one picture, after which the others go on; any other error is a bug.
 FAILURES = (OSError, ValueError, MemoryError, RuntimeError)
 
 Failed = tuple[tuple[Path, str], ...]
@@ -16,7 +18,14 @@ Failed = tuple[tuple[Path, str], ...]
 
 @dataclass(frozen=True)
 class Jobs:
-    """``todo``: (picture, output) pairs; the rest as in ``upscaling.Result``."""
+    """The pictures of a folder and their outputs.
+
+    Attributes:
+        todo: Pairs of a picture and its output.
+        existing: As in ``upscale.Result``.
+        others: As in ``upscale.Result``.
+        failed: As in ``upscale.Result``.
+    """
 
     todo: tuple[tuple[Path, Path], ...]
     existing: tuple[Path, ...]
@@ -25,11 +34,20 @@ class Jobs:
 
 
 def find(src: Path, dst: Path, *, suffix: str, overwrite: bool) -> Jobs:
-    """Pair every picture under ``src``, told by its suffix, with its place in the tree ``dst``.
+    """Pair every picture below a folder with its place in the output folder.
 
-    Formats that cannot be written become PNG. Links to folders are not followed, and ``dst`` inside
-    ``src`` is not searched. Raises ``ValueError`` if ``dst`` is ``src`` or a file,
-    ``PermissionError`` if it cannot be written to.
+    Pictures are recognised by their suffix. Formats that cannot be written become PNG. Links to
+    folders are not followed, and an output folder inside the source is not searched.
+
+    Args:
+        src: The folder of pictures.
+        dst: The output folder, which gets the same tree.
+        suffix: A text added to the names.
+        overwrite: Replace outputs that exist.
+
+    Raises:
+        PermissionError: The output folder cannot be written to.
+        ValueError: The output folder is the source, or is a file.
     """
     _check_writable(dst)
     if dst.resolve() == src.resolve():
@@ -51,22 +69,36 @@ def find(src: Path, dst: Path, *, suffix: str, overwrite: bool) -> Jobs:
 
 
 def named(path: Path, suffix: str) -> Path:
-    """``path`` with ``suffix`` before its format, which is PNG if it cannot be written."""
+    """Add ``suffix`` to the name of a file, with PNG for formats that cannot be written."""
     kind = path.suffix if path.suffix.lower() in io.WRITABLE else ".png"
     return path.with_name(f"{path.stem}{suffix}{kind}")
 
 
-def work(todo, read: Callable, compute: Callable, write: Callable, on_done: Callable):
-    """Upscale each pair, reading the next and writing the last while one is computed.
+def work(
+    todo: Iterable[tuple[Path, Path]],
+    read: Callable[[Path], io.Image],
+    compute: Callable[[io.Image, Path], np.ndarray],
+    write: Callable[[Path, np.ndarray, io.Image], None],
+    on_done: Callable[[], None],
+) -> tuple[tuple[Path, ...], Failed]:
+    """Upscale each pair; the next picture is read and the last one written while one is computed.
 
-    ``read(path) -> image``, ``compute(image, target) -> planes``, ``write(target, planes, image)``;
-    ``on_done()`` after each picture, good or bad. One picture at most waits before each stage, so
-    memory does not grow with the folder. Returns ``(written, failed)``.
+    At most one picture waits before each stage, so memory does not grow with the folder.
+
+    Args:
+        todo: Pairs of a picture and its output.
+        read: ``read(path) -> image``.
+        compute: ``compute(image, target) -> planes``.
+        write: ``write(target, planes, image)``.
+        on_done: Called after each picture, good or bad.
+
+    Returns:
+        The files written, and the pictures that failed with their reasons.
     """
     written: list[Path] = []
     failed: list[tuple[Path, str]] = []
 
-    def computed():
+    def computed() -> Iterator[tuple[Path, np.ndarray, io.Image]]:
         for (path, target), reading in _ahead(reader, lambda job: read(job[0]), todo):
             try:
                 image = reading.result()
@@ -77,7 +109,7 @@ def work(todo, read: Callable, compute: Callable, write: Callable, on_done: Call
             else:
                 yield target, planes, image
 
-    # An interrupt leaves here when the file that is being written is whole.
+    # An interrupt leaves these blocks when the file that is being written is complete.
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         for (target, _, image), writing in _ahead(writer, lambda done: write(*done), computed()):
             try:
@@ -90,7 +122,7 @@ def work(todo, read: Callable, compute: Callable, write: Callable, on_done: Call
 
 
 def _ahead(pool: ThreadPoolExecutor, function: Callable, items: Iterable) -> Iterator:
-    """Yield each item with the future of ``function(item)``, the next one being under way."""
+    """Yield each item with the future of ``function(item)``, while the next one is computed."""
     waiting = None
     for item in items:
         started = (item, pool.submit(function, item))

@@ -1,4 +1,4 @@
-"""The network as ``upscale`` runs it: from a name, a file or the caller, NaN found and mended."""
+"""Networks as ``upscale`` runs them: from a name, a file or a module, with checked results."""
 
 import copy
 import os
@@ -10,16 +10,26 @@ from torch import Tensor, nn
 
 from .. import functional, fusion, models
 
+#: A name, a checkpoint, or a network: a module, or another callable such as a spandrel descriptor.
+Model = str | os.PathLike | nn.Module | Callable[[Tensor], Tensor]
+Weights = str | os.PathLike | None
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Runner:
-    """Maps ``[1, 3, h, w]`` in ``[0, 1]`` to ``[1, 3, scale*h, scale*w]`` and checks the result.
+    """A network that maps ``[1, 3, h, w]`` in ``[0, 1]`` to ``[1, 3, scale*h, scale*w]``.
 
-    ``halo_px``: the network's reach in input pixels, None when it sees the whole picture.
-    ``picture``: the name that warnings and errors give. A result that is not finite is computed
-    again by ``precise()``, in float32, with one warning a picture; without ``precise``, or if that
-    is not finite either, it is a ``ValueError``.
+    A result that is not finite is computed again in float32, with one warning per picture.
+
+    Args:
+        model: The network.
+        precise: Makes the same network in float32; None if ``model`` is that already.
+
+    Attributes:
+        name: The name of the network.
+        scale: The upscaling factor.
+        halo_px: The reach of the network in input pixels, None if it sees the whole picture.
+        picture: The name of the picture in warnings and errors.
     """
 
     def __init__(self, model: nn.Module, precise: Callable[[], nn.Module] | None):
@@ -32,6 +42,11 @@ class Runner:
         self._warned_for = ""
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Upscale one picture or tile.
+
+        Raises:
+            ValueError: The result is not finite in float32 either.
+        """
         y = _forward(self._model, x)
         if _finite(y):
             return y
@@ -57,14 +72,27 @@ class Runner:
             )
 
 
-def make_runner(model, *, weights=None, device=None, dtype=None) -> Runner:
-    """A ``Runner`` for a network's name, a checkpoint's path, or a module with a ``scale``.
+def make_runner(
+    model: Model,
+    *,
+    weights: Weights = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> Runner:
+    """Make a ``Runner`` from a network's name, a checkpoint's path, or a module with a ``scale``.
 
-    A module is used as it is, where it is and in its own dtype, and is not changed: ``weights``,
-    ``device`` and ``dtype`` are for networks that are loaded here. ``device`` None is a GPU where
-    torch can use one, else the CPU; ``dtype`` is what the network computes in, float32 if None.
+    A module is used as it is, on its own device and in its own dtype, and is not changed.
 
-    Raises ``ValueError`` or ``TypeError`` naming the way out, ``FileNotFoundError`` for weights.
+    Args:
+        model: The network.
+        weights: As in ``load``; for a name or a path only, like ``device`` and ``dtype``.
+        device: The device to run on; None is a GPU if torch can use one, else the CPU.
+        dtype: The dtype to compute in, float32 if None.
+
+    Raises:
+        FileNotFoundError: The weights are missing.
+        TypeError: ``model`` is of another type.
+        ValueError: An argument is not valid, or does not go with a module.
     """
     if not isinstance(model, (str, os.PathLike)):
         return _runner_of(model, weights, device, dtype)
@@ -79,8 +107,12 @@ def make_runner(model, *, weights=None, device=None, dtype=None) -> Runner:
     return Runner(fusion.accelerate(reduced, compute_dtype=dtype), precise=load)
 
 
-def resolve_device(device) -> torch.device:
-    """``torch.device`` of a name; None and "auto" choose. ``ValueError`` if it cannot be used."""
+def resolve_device(device: str | torch.device | None) -> torch.device:
+    """Return the ``torch.device`` of a name; None and "auto" prefer a GPU that torch can use.
+
+    Raises:
+        ValueError: There is no such device on this machine.
+    """
     usable = torch.cuda.is_available()
     if device is None or device == "auto":
         return torch.device("cuda" if usable else "cpu")
@@ -91,12 +123,18 @@ def resolve_device(device) -> torch.device:
     if device.type == "cuda" and not usable:
         raise ValueError("torch finds no GPU that it can use: use the device cpu or auto")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"there is no {device}: torch finds {torch.cuda.device_count()} GPU(s)")
+        raise ValueError(
+            f"there is no device {device}: torch finds {torch.cuda.device_count()} GPU(s)"
+        )
     return device
 
 
-def resolve_dtype(dtype) -> torch.dtype:
-    """``torch.dtype`` of a name or dtype; None is float32. ``ValueError`` for any other."""
+def resolve_dtype(dtype: str | torch.dtype | None) -> torch.dtype:
+    """Return the ``torch.dtype`` of a name or dtype; None is float32.
+
+    Raises:
+        ValueError: Networks cannot be computed in it.
+    """
     if dtype is None:
         return torch.float32
     resolved = _DTYPES.get(dtype, dtype)
@@ -126,19 +164,19 @@ def _runner_of(model, weights, device, dtype) -> Runner:
 
 
 def _module_of(model) -> nn.Module:
-    """The module itself, or the one in a descriptor (spandrel's keeps it in ``.model``)."""
+    """Return the module itself, or the one in a descriptor (spandrel has it in ``.model``)."""
     return model if isinstance(model, nn.Module) else getattr(model, "model", model)
 
 
 def _forward(model, x: Tensor) -> Tensor:
     like = _like(model)
-    # inference_mode is safe here, unlike in ``api``: the result never leaves this package.
+    # inference_mode is safe here, unlike in ``functional``: the result never leaves this package.
     with torch.inference_mode():
         return model(x.to(like.device, like.dtype))
 
 
 def _like(model) -> Tensor:
-    """A tensor with the device and dtype of the module's parameters; float32 on the CPU if none."""
+    """Return a tensor with the device and dtype of the parameters; float32 on the CPU if none."""
     parameters = getattr(_module_of(model), "parameters", list)
     return next(iter(parameters()), torch.empty(0))
 
@@ -147,8 +185,8 @@ def _scale(model) -> int:
     scale = getattr(model, "scale", None)
     if not isinstance(scale, int) or scale < 1:
         raise ValueError(
-            f"{type(model).__name__} does not say how much it enlarges: "
-            "set model.scale to a whole number"
+            f"{type(model).__name__} has no attribute scale: "
+            "set model.scale to its upscaling factor, a whole number"
         )
     channels = getattr(model, "in_channels", 3), getattr(model, "out_channels", 3)
     if channels != (3, 3):

@@ -4,16 +4,21 @@ It shows what upscaling is judged by: thin straight lines and arcs (a suspension
 crossing hair-like curves (reeds), small print, smooth gradients and fine texture (water).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 WIDTH_PX, HEIGHT_PX = 192, 128
-# Drawn larger and reduced, because that is how real small pictures come about.
+# Drawn larger and reduced, as real small pictures are made.
 _ZOOM = 8
+
+Points = Sequence[tuple[float, float]]
+Colour = tuple[int, ...]
 
 
 def draw() -> Image.Image:
-    """The sample, 192 x 128 RGB; the same pixels every time with the same Pillow."""
+    """Draw the sample, 192 x 128 RGB; the pixels depend on the version of Pillow alone."""
     size = (WIDTH_PX * _ZOOM, HEIGHT_PX * _ZOOM)
     picture = Image.fromarray(_backdrop(*size))
     pen = ImageDraw.Draw(picture)
@@ -29,20 +34,20 @@ def draw() -> Image.Image:
 
 
 def _at(*points: tuple[float, float]) -> list[tuple[float, float]]:
-    """Small-picture coordinates to drawing coordinates."""
+    """Convert coordinates of the small picture to those of the drawing."""
     return [(x * _ZOOM, y * _ZOOM) for x, y in points]
 
 
-def _line(pen: ImageDraw.ImageDraw, points, colour, width_px: float) -> None:
+def _line(pen: ImageDraw.ImageDraw, points: Points, colour: Colour, width_px: float) -> None:
     pen.line(_at(*points), fill=colour, width=max(1, round(width_px * _ZOOM)), joint="curve")
 
 
-def _disc(pen: ImageDraw.ImageDraw, x, y, radius, **style) -> None:
+def _disc(pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, **style) -> None:
     pen.ellipse(_at((x - radius, y - radius), (x + radius, y + radius)), **style)
 
 
 def _backdrop(width: int, height: int) -> np.ndarray:
-    """An evening sky: dark blue above, peach at the horizon."""
+    """Draw an evening sky: dark blue above, peach at the horizon."""
     stops = np.array([0.0, 0.35, 0.6, 0.72])
     colours = np.array([[38, 52, 96], [122, 104, 148], [236, 158, 124], [252, 214, 160]])
     y = np.linspace(0, 1, height)
@@ -71,7 +76,7 @@ def _hills(pen: ImageDraw.ImageDraw) -> None:
 
 
 def _water(picture: Image.Image, rng: np.random.Generator) -> None:
-    """Below the shore: the sky mirrored and darkened, broken by short bright waves."""
+    """Draw the water: the sky mirrored and darkened, broken by short bright waves."""
     shore = 90 * _ZOOM
     mirrored = np.asarray(picture)[shore - (HEIGHT_PX * _ZOOM - shore) : shore][::-1]
     dark = (mirrored * 0.62 + np.array([8, 16, 36])).astype(np.uint8)
@@ -138,7 +143,7 @@ def _reeds(pen: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 
 def _sign(pen: ImageDraw.ImageDraw) -> None:
-    """A board with print in four sizes; the smallest cannot be read before upscaling."""
+    """Draw a board with print in four sizes; the smallest is not legible before upscaling."""
     pen.rectangle(_at((104, 101), (106, 128)), fill=(70, 46, 34))
     pen.rectangle(_at((152, 101), (154, 128)), fill=(70, 46, 34))
     board = _at((84, 94.5), (174, 122))

@@ -1,10 +1,10 @@
-"""Cut a picture into tiles. Integers only: no tensors, no files, no network.
+"""Division of a picture into tiles. Integers only: no tensors, no files, no network.
 
-A network sees a tile's *window*; of the result only the tile's *core* counts, and the cores cover
-the picture exactly once. With a known halo (how far, in input pixels, an output pixel looks) the
-window is the core plus the halo, so the tiles equal the whole picture. A network that looks at
-everything it is given has no such halo: its tiles can only be made to agree with their neighbours,
-by fading one into the other across each seam.
+A network sees a tile's *window*; only the tile's *core* of the result is used, and the cores cover
+the picture exactly once. With a known halo (the distance, in input pixels, up to which an output
+pixel depends on the input) the window is the core plus the halo, so the tiles equal the whole
+picture. A network that sees everything has no such halo: its tiles can only be made to agree with
+their neighbours, by blending one into the other across each seam.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from itertools import pairwise
 # Tile borders and halos are multiples of this, so that blocked convolutions (Winograd's 4 x 4
 # outputs) cut a tile where they would cut the whole picture, and give the same bits.
 ALIGN_PX = 8
-# Without a halo: a seam is faded over 2 * BLEND_PX, and CONTEXT_PX more are computed and dropped,
-# where the zero padding at a window's edge shows most.
+# Without a halo, a seam is blended over 2 * BLEND_PX. CONTEXT_PX more are computed and dropped: the
+# zero padding at the edge of a window shows there most.
 BLEND_PX = 16
 CONTEXT_PX = 16
 MIN_TILE_PX = 32
@@ -25,8 +25,8 @@ MIN_TILE_PX = 32
 class Interval:
     """A tile along one axis, in input pixels: ``window`` contains ``kept`` contains ``core``.
 
-    All are half-open ``(start, stop)``. ``kept`` is what is used of the result; it is wider than
-    the core only where tiles are faded into each other.
+    All are half-open, ``(start, stop)``. ``kept`` is the part of the result that is used; it is
+    wider than the core only where tiles are blended into each other.
     """
 
     core: tuple[int, int]
@@ -36,13 +36,23 @@ class Interval:
 
 @dataclass(frozen=True)
 class Tile:
+    """One tile of a grid."""
+
     rows: Interval
     columns: Interval
 
 
 @dataclass(frozen=True)
 class TileGrid:
-    """``rows`` x ``columns`` tiles; ``exact``: put together they equal the whole picture."""
+    """The tiles of a picture, ``rows`` x ``columns``.
+
+    Attributes:
+        height: The height of the picture in input pixels.
+        width: Its width.
+        rows: The tiles along the vertical axis.
+        columns: The tiles along the horizontal axis.
+        exact: The tiles together equal the result of the whole picture.
+    """
 
     height: int
     width: int
@@ -54,23 +64,27 @@ class TileGrid:
         return len(self.rows) * len(self.columns)
 
     def __iter__(self) -> Iterator[Tile]:
-        """Row by row, left to right."""
+        """Iterate row by row, left to right."""
         return (Tile(rows, columns) for rows in self.rows for columns in self.columns)
 
 
-def plan(height: int, width: int, tile_px: int, halo_px: int | None) -> TileGrid:
-    """Cut ``height`` x ``width`` input pixels into cores of at most ``tile_px`` on a side.
+def tile_grid(height: int, width: int, tile_px: int, halo_px: int | None) -> TileGrid:
+    """Divide a picture into cores of at most ``tile_px`` on a side, all of nearly equal size.
 
-    ``tile_px`` 0 leaves the picture whole. ``halo_px``: the network's reach in input pixels, or
-    None when it sees everything. Cores are of nearly equal size rather than full ones and a rest.
+    Args:
+        height: The height of the picture in input pixels.
+        width: Its width.
+        tile_px: The largest side of a core; 0 leaves the picture whole.
+        halo_px: The reach of the network in input pixels, None if it sees everything.
 
-    Raises ``ValueError`` for an empty picture, a negative halo, or a tile that is too small.
+    Raises:
+        ValueError: The picture is empty, the halo negative, or the tile too small.
     """
     if height < 1 or width < 1:
         raise ValueError(f"a picture of {width} x {height} pixels is empty")
     if tile_px != 0 and tile_px < MIN_TILE_PX:
         raise ValueError(
-            f"tiles of {tile_px} pixels are too small: at least {MIN_TILE_PX}, or 0 for none"
+            f"tiles of {tile_px} pixels are too small: at least {MIN_TILE_PX}, or 0 for no tiles"
         )
     if halo_px is not None and halo_px < 0:
         raise ValueError(f"a halo cannot be negative, got {halo_px}")
@@ -79,13 +93,18 @@ def plan(height: int, width: int, tile_px: int, halo_px: int | None) -> TileGrid
     return TileGrid(height, width, rows, columns, exact)
 
 
-def ramp(spans: tuple[Interval, ...], index: int, scale: int) -> list[float]:
-    """Weights of tile ``index`` along one axis, one per output pixel of its kept part.
+def ramp(intervals: tuple[Interval, ...], index: int, scale: int) -> list[float]:
+    """Compute the weights of a tile along one axis, one per output pixel of its kept part.
 
-    1 inside, falling linearly to 0 across a seam, sampled at the pixels' centres; at each output
-    pixel the weights of all tiles sum to 1.
+    They are 1 inside and fall linearly to 0 across a seam, sampled at the centres of the pixels; at
+    each output pixel the weights of all tiles sum to 1.
+
+    Args:
+        intervals: All tiles along the axis.
+        index: The tile.
+        scale: The upscaling factor.
     """
-    (start, stop), core = spans[index].kept, spans[index].core
+    (start, stop), core = intervals[index].kept, intervals[index].core
     before, after = core[0] - start, stop - core[1]
     weights = []
     for pixel in range(start * scale, stop * scale):

@@ -1,4 +1,4 @@
-"""Whole pictures and folders of them, from file to file."""
+"""Upscaling of whole pictures and folders, from file to file."""
 
 import os
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import torch
 
 from ..output.progress import bar
 from . import folder, io
-from .runner import Runner, make_runner
+from .runner import Model, Runner, Weights, make_runner
 from .stitch import run_tiled
-from .tiling import MIN_TILE_PX, plan
+from .tiling import MIN_TILE_PX, tile_grid
 
 # Largest side of a tile's core: 4 to 10% of the time goes to halos, and 1080p stays far below
 # 1.5 GiB even in plain torch.
@@ -20,11 +20,14 @@ AUTO_TILE_PX = 768
 
 @dataclass(frozen=True)
 class Result:
-    """What ``upscale`` did; ``str()`` is one line a person can read.
+    """The outcome of ``upscale``; ``str()`` summarises it in one line.
 
-    ``written``: the new files. ``existing``: outputs that were there already and were left alone.
-    ``others``: files in the folder that are no pictures. ``failed``: pictures that could not be
-    upscaled, with the reason. ``notes``: what the caller should know about the pictures.
+    Attributes:
+        written: The new files.
+        existing: The outputs that existed already and were left alone.
+        others: The files in the folder that are not pictures.
+        failed: The pictures that could not be upscaled, each with the reason.
+        notes: Facts about the results that the caller should know.
     """
 
     written: tuple[Path, ...] = ()
@@ -45,39 +48,49 @@ class Result:
 
 
 def upscale(
-    src,
-    dst=None,
+    src: str | os.PathLike,
+    dst: str | os.PathLike | None = None,
     *,
-    model="span",
-    weights=None,
-    device=None,
-    dtype=None,
-    tile="auto",
-    suffix="",
-    overwrite=False,
-    progress=False,
+    model: Model = "span",
+    weights: Weights = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    tile: str | int = "auto",
+    suffix: str = "",
+    overwrite: bool = False,
+    progress: bool = False,
 ) -> Result:
     """Upscale a picture, or every picture in a folder and the folders below it.
 
-    ``src``: a picture (PNG, JPEG, WebP, TIFF, BMP, GIF) or a folder. ``dst``: the new file,
-    whose suffix names its format (png, jpg, webp, tiff, bmp), or a folder, which gets the same tree
-    and the same names; None puts ``<name>_upscaled`` beside the source. ``suffix``: added to the
-    names, before the format. Colour profile, EXIF, resolution, alpha and the 16 bits of a grey
-    picture are kept; alpha is enlarged bicubically.
+    Colour profile, EXIF, resolution, alpha and the 16 bits of a grey picture are kept; alpha is
+    upscaled bicubically. Files appear complete or not at all. In a folder, a picture that fails
+    does not stop the others: see ``Result.failed``.
 
-    ``model``: a name of ``list_models()``, a checkpoint, or a torch module from ``[N, 3, H, W]`` in
-    ``[0, 1]`` to ``[N, 3, scale*H, scale*W]`` with an attribute ``scale``. ``weights``, ``device``,
-    ``dtype``: as in ``load``, for the first two; ``dtype`` is only what is computed in.
+    Args:
+        src: A picture (PNG, JPEG, WebP, TIFF, BMP, GIF) or a folder.
+        dst: The new file, whose suffix names its format (png, jpg, webp, tiff, bmp), or a folder,
+            which gets the same tree and the same names. None puts ``<name>_upscaled`` beside the
+            source.
+        model: A name of ``list_models()``, a checkpoint, or a torch module from ``[N, 3, H, W]`` in
+            ``[0, 1]`` to ``[N, 3, scale*H, scale*W]`` with an attribute ``scale``.
+        weights: As in ``load``; for a name or a checkpoint only, like ``device`` and ``dtype``.
+        device: The device to run on; None is a GPU if torch can use one, else the CPU.
+        dtype: The dtype to compute in, float32 if None.
+        tile: The largest side of a tile in input pixels, 0 for the whole picture at once, or
+            "auto". Tiles overlap by the reach of the network, so the result is that of the whole
+            picture. Networks that see everything (RLFN's pooled attention) have no such reach:
+            their tiles are blended into each other, which is close but not equal, and
+            ``Result.notes`` says so.
+        suffix: A text added to the names, before the format.
+        overwrite: Replace outputs that exist. Otherwise they are left alone in a folder, and an
+            error for a single picture.
+        progress: Draw a progress bar if stderr is a terminal.
 
-    ``tile``: "auto", 0 for the whole picture at once, or the largest side of a tile in input
-    pixels. Tiles overlap by what the network sees, so the result is that of the whole picture.
-    Networks that see everything (RLFN's pooled attention) have no such overlap: their tiles are
-    faded into each other, which is close but not equal, and ``Result.notes`` says so.
-
-    In a folder, outputs that exist are left alone unless ``overwrite``, and a picture that fails
-    does not stop the others. A single picture raises: ``FileNotFoundError``, ``PermissionError``,
-    ``ValueError`` for a bad picture or an output that exists, ``TypeError``. Files appear whole or
-    not at all.
+    Raises:
+        FileNotFoundError: The source, the weights or the folder of the output is missing.
+        PermissionError: The output cannot be written.
+        TypeError: ``model`` is of another type.
+        ValueError: The picture is not valid, its output exists, or an argument is not valid.
     """
     src, tile_px = Path(src), _tile_px(tile)
     if not src.exists():
@@ -86,7 +99,7 @@ def upscale(
     if src.is_dir():
         jobs = folder.find(src, dst, suffix=suffix, overwrite=overwrite)
     else:
-        # Everything that can be refused is refused before the network is fetched or run.
+        # All checks come before the network is downloaded or run.
         image = io.read(src)
         io.check_destination(dst, overwrite=overwrite)
     runner = make_runner(model, weights=weights, device=device, dtype=dtype)
@@ -101,7 +114,7 @@ def upscale(
 
 
 class _Worker:
-    """Upscales one picture after another, and remembers what has to be said about them."""
+    """Upscaler of one picture after another, which collects the notes about them."""
 
     def __init__(self, runner: Runner, tile_px: int, overwrite: bool):
         self.runner, self.tile_px, self.overwrite = runner, tile_px, overwrite
@@ -111,12 +124,12 @@ class _Worker:
         runner = self.runner
         io.check_format(target, image, runner.scale)
         runner.picture = str(image.path)
-        tiles = plan(image.height, image.width, self.tile_px, runner.halo_px)
+        tiles = tile_grid(image.height, image.width, self.tile_px, runner.halo_px)
         if not tiles.exact and not self.notes:
             self.notes.append(
-                f"{runner.name} sees the whole of what it is given: the tiles of larger pictures "
-                "were faded into each other and differ a little from the whole "
-                "(tile 0 computes it whole, with more memory)"
+                f"{runner.name} sees the whole picture: the tiles of larger pictures were blended "
+                "into each other, so the results differ a little from untiled ones "
+                "(tile 0 computes a picture whole, with more memory)"
             )
         with bar(progress and len(tiles) > 1, len(tiles), "tiles") as on_tile:
             return run_tiled(
@@ -134,8 +147,8 @@ class _Worker:
         io.write(target, planes, image, overwrite=self.overwrite)
 
 
-def _target(src: Path, dst, suffix: str) -> Path:
-    """The output file of a picture, or the output folder of a folder."""
+def _target(src: Path, dst: str | os.PathLike | None, suffix: str) -> Path:
+    """Return the output file of a picture, or the output folder of a folder."""
     if dst is None and src.is_dir():
         return src.absolute().with_name(f"{src.absolute().name}_upscaled")
     if dst is None:
@@ -144,15 +157,15 @@ def _target(src: Path, dst, suffix: str) -> Path:
     if into_folder and not src.is_dir():
         return Path(dst) / folder.named(src, suffix).name
     if suffix and not src.is_dir():
-        raise ValueError(f"a suffix is for names made here: {dst} is a name already")
+        raise ValueError(f"a suffix is added to automatic names only: {dst} is a name already")
     return Path(dst)
 
 
-def _tile_px(tile) -> int:
+def _tile_px(tile: str | int) -> int:
     if tile == "auto":
         return AUTO_TILE_PX
     if isinstance(tile, bool) or not isinstance(tile, int) or 0 != tile < MIN_TILE_PX:
         raise ValueError(
-            f'tile is "auto", 0 for none, or at least {MIN_TILE_PX} pixels, not {tile!r}'
+            f'tile is "auto", 0 for no tiles, or at least {MIN_TILE_PX} pixels, not {tile!r}'
         )
     return tile

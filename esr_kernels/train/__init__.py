@@ -1,1 +1,1 @@
-"""Training the embedded weights: see ``python -m esr_kernels.train --help``."""
+"""Training of the embedded weights: see ``python -m esr_kernels.train --help``."""

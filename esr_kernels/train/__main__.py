@@ -1,4 +1,4 @@
-"""Train SPAN on a folder of pictures; run again, it goes on where it stopped."""
+"""Train SPAN on a folder of pictures. A second run continues where the first one stopped."""
 
 import argparse
 import sys
@@ -8,22 +8,23 @@ import torch
 
 from ..output.progress import bar
 from .export import export
-from .pairs import read_pairs
+from .patches import read_pictures
 from .recipe import RECIPES
 from .trainer import Trainer
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train, save the state as it goes, and write the weights, their card and the curve at the end.
+    """Train, saving the state regularly; at the end write the weights, their provenance, the curve.
 
-    Returns the exit code: 0 when the recipe is done, 2 when something is wrong, 130 when
-    interrupted (the next call goes on from the last saved state).
+    Returns:
+        The exit code: 0 when the recipe is done, 2 after an error, 130 after an interrupt. After an
+        interrupt the next call continues from the last saved state.
     """
     arguments = _parser().parse_args(argv)
     try:
         return _train(arguments)
     except KeyboardInterrupt:
-        print("train: interrupted; run it again to go on from the last save", file=sys.stderr)
+        print("train: interrupted; run it again to continue from the last save", file=sys.stderr)
         return 130
     except (OSError, RuntimeError, ValueError) as error:
         print(f"train: {error}", file=sys.stderr)
@@ -34,16 +35,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m esr_kernels.train", description=__doc__)
     add = parser.add_argument
     add("pictures", type=Path, help="a folder of high-resolution pictures")
-    add("out", type=Path, help="folder for state.pth, span.safetensors, span.md, span.png")
-    add("--device", help="cpu, cuda, ...: a GPU if torch can use one")
-    add("--recipe", choices=RECIPES, help="gpu on a GPU, else cpu")
+    add("out", type=Path, help="folder for state.pth, span.safetensors, span.json, span.png")
+    add("--device", help="cpu, cuda, ... (default: a GPU if torch can use one)")
+    add("--recipe", choices=RECIPES, help="the recipe to follow (default: gpu on a GPU, else cpu)")
     return parser
 
 
 def _train(arguments: argparse.Namespace) -> int:
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     recipe = RECIPES[arguments.recipe or ("cpu" if device.type == "cpu" else "gpu")]
-    trainer = Trainer(recipe, read_pairs(arguments.pictures, recipe.scale), device)
+    trainer = Trainer(recipe, read_pictures(arguments.pictures, recipe.scale), device)
     arguments.out.mkdir(parents=True, exist_ok=True)
     state = arguments.out / "state.pth"
     if state.exists():

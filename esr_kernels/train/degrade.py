@@ -1,4 +1,4 @@
-"""The low-resolution side of a training pair, as the field makes it."""
+"""Downscaling of training pictures with the bicubic filter that the field uses."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,12 +7,16 @@ _MARGIN = 2  # low-resolution pixels: the antialiased kernel reaches two of them
 
 
 def bicubic_down(pictures: Tensor, scale: int) -> Tensor:
-    """uint8 ``[N, C, H, W]`` -> ``[N, C, H / scale, W / scale]``: antialiased bicubic (a = -1/2).
+    """Downscale uint8 ``[N, C, H, W]`` to ``[N, C, H/s, W/s]``: antialiased bicubic (a = -1/2).
 
-    H and W are multiples of ``scale``. Border pixels are repeated outwards, and the picture is
-    rounded to 8 bits after its columns have been shrunk and again after its rows: so MATLAB's
-    ``imresize`` made the low-resolution files of the field's test sets, and all but one pixel in
-    some thousands (halves, rounded to the other side) agree with them.
+    Border pixels are repeated outwards. The picture is rounded to 8 bits after its columns have
+    been shrunk and again after its rows, because MATLAB's ``imresize`` made the low-resolution
+    files of the field's test sets so. All but one pixel in some thousands (halves, rounded to the
+    other side) agree with those files.
+
+    Args:
+        pictures: The pictures; H and W are multiples of ``scale``.
+        scale: The factor s.
     """
     return _along_rows(_along_rows(pictures.mT, scale).mT, scale)
 

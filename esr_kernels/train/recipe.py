@@ -1,4 +1,4 @@
-"""How a network is trained: phases, each with its patches, loss and learning rates."""
+"""Training recipes: phases, each with its patches, loss and learning rates."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -6,11 +6,20 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Phase:
-    """``iterations`` steps on batches of ``batch`` patches, ``patch`` low-resolution pixels a side.
+    """A number of steps with the same patches and loss.
 
-    ``loss``: "l1" or "l2". ``autocast``: convolutions in bfloat16 where the hardware is faster so.
-    The learning rate rises over ``warmup`` steps to ``rate`` and falls to ``last_rate`` as half a
-    cosine.
+    The learning rate rises linearly during ``warmup`` steps to ``rate`` and then falls to
+    ``last_rate`` along half a cosine.
+
+    Attributes:
+        iterations: The number of steps.
+        patch: The side of a patch in low-resolution pixels.
+        batch: The number of patches in a step.
+        loss: "l1" or "l2".
+        rate: The highest learning rate.
+        last_rate: The learning rate at the end.
+        warmup: The number of steps until ``rate`` is reached.
+        autocast: Compute convolutions in bfloat16 where the hardware is faster in it.
     """
 
     iterations: int
@@ -23,7 +32,7 @@ class Phase:
     autocast: bool = True
 
     def rate_at(self, step: int) -> float:
-        """Learning rate of step 0, 1, ..., ``iterations - 1``."""
+        """Return the learning rate of step 0, 1, ..., ``iterations - 1``."""
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
         done = (step - self.warmup) / max(1, self.iterations - self.warmup)
@@ -32,12 +41,18 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network by its width and scale, its phases, and what stays the same through all of them.
+    """A network, the phases of its training, and the settings that all phases share.
 
-    ``clip``: largest norm of a step's gradient. ``ema``: share of the averaged weights that a step
-    keeps. ``held_out``: pictures of the training
-    folder, evenly spread, that are kept for validation. ``every``: steps between validations, at
-    which the state is saved too.
+    Attributes:
+        width: The number of channels.
+        scale: The upscaling factor.
+        phases: The phases in their order.
+        seed: The seed of initial weights and patches.
+        clip: The largest norm of a step's gradient.
+        ema: The share of the averaged weights that a step keeps.
+        held_out: The number of pictures, evenly spread over the folder, that are kept for
+            validation.
+        every: The number of steps between validations. The state is saved at each.
     """
 
     width: int
@@ -51,26 +66,26 @@ class Recipe:
 
     @property
     def iterations(self) -> int:
-        """Steps of all phases."""
+        """The number of steps of all phases."""
         return sum(phase.iterations for phase in self.phases)
 
     def at(self, iteration: int) -> tuple[Phase, int]:
-        """The phase that an iteration belongs to, and the number of the step in it."""
+        """Return the phase of an iteration, and the number of its step in that phase."""
         for phase in self.phases:
             if iteration < phase.iterations:
                 return phase, iteration
             iteration -= phase.iterations
         raise ValueError(f"the recipe has {self.iterations} iterations")
 
-    def as_dict(self) -> dict:
-        """Plain numbers and names, as they are kept in a checkpoint."""
+    def as_dict(self) -> dict[str, object]:
+        """Return plain numbers and names, as they are kept in a checkpoint."""
         return asdict(self) | {"phases": [asdict(phase) for phase in self.phases]}
 
 
 # The report's stages for SPAN (section 4.1: L1 on patches of 64 low-resolution pixels, then L2 at
 # 128) cut to what the hardware does in the time: small patches first, large ones for the last part.
 RECIPES = {
-    # Planned to an hour on one core of a processor with bfloat16 tiles (AMX).
+    # Planned for an hour on one core of a processor with bfloat16 tiles (AMX).
     "cpu": Recipe(
         width=28,
         scale=4,
@@ -80,7 +95,7 @@ RECIPES = {
             Phase(1_500, patch=48, batch=16, loss="l2", rate=3e-5, last_rate=1e-6, autocast=False),
         ),
     ),
-    # Planned to 20 minutes on an H200; no GPU has run it yet.
+    # Planned for 20 minutes on an H200; no GPU has run it yet.
     "gpu": Recipe(
         width=28,
         scale=4,

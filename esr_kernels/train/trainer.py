@@ -1,4 +1,4 @@
-"""Training SPAN: the loop, its state, and the averaged weights that come out of it."""
+"""Training of SPAN: the loop, its state, and the averaged weights."""
 
 import copy
 import io
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,30 +16,38 @@ from ..challenge.metrics import psnr
 from ..models import SPAN
 from ..models.reparam import merged_parameters
 from ..output.files import write_whole
-from .pairs import Patches, TrainingPicture, sha256_of
+from .patches import Patches, TrainingPicture, sha256_of
 from .recipe import Phase, Recipe
 
 _LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 
 class Trainer:
-    """Trains a SPAN by a recipe; the state after iteration n depends on recipe and pictures alone.
+    """Training of a SPAN by a recipe.
 
-    The parameters are those of the training form. At every step they are merged into the slim form
-    (differentiably, as part of the graph), which runs instead: the same function and gradients at a
-    fraction of the cost.
+    The state after iteration n depends on recipe and pictures alone. The parameters are those of
+    the training form. At every step they are merged into the slim form (differentiably, as part of
+    the graph), which runs instead: the same function and gradients at a fraction of the cost.
 
-    ``iteration``: steps done; ``time_s``: the time they took. ``log``: rows ``(iteration, loss,
-    PSNR in dB)``, one per validation: the mean loss since the last, and the PSNR of the averaged
-    weights on the pictures held out.
+    Args:
+        recipe: The recipe to follow.
+        pictures: All pictures, those for validation included.
+        device: The device to train on.
 
-    Raises ``ValueError`` where the pictures are too few or too small for the recipe.
+    Attributes:
+        iteration: The number of steps done.
+        time_s: The time they took.
+        log: Rows ``(iteration, loss, PSNR in dB)``, one per validation: the mean loss since the
+            last one, and the PSNR of the averaged weights on the pictures held out.
+
+    Raises:
+        ValueError: The pictures are too few or too small for the recipe.
     """
 
-    def __init__(self, recipe: Recipe, pairs: list[TrainingPicture], device: torch.device):
+    def __init__(self, recipe: Recipe, pictures: list[TrainingPicture], device: torch.device):
         self.recipe, self.device = recipe, device
-        self.training, self.validation = _split(pairs, recipe.held_out)
-        self.data = sha256_of(pairs)
+        self.training, self.validation = _split(pictures, recipe.held_out)
+        self.data = sha256_of(pictures)
         self._patches = {
             phase: Patches(self.training, phase.patch, phase.batch, recipe.seed)
             for phase in recipe.phases
@@ -53,7 +62,7 @@ class Trainer:
             if p.requires_grad
         ]
         self._adam = torch.optim.Adam(self._trained)
-        # Compiling pays where a step is short and steps are many.
+        # Compiling is worthwhile where a step is short and steps are many.
         self._loss = torch.compile(self._plain_loss) if device.type == "cuda" else self._plain_loss
         self.iteration = 0
         self.time_s = 0.0
@@ -61,10 +70,15 @@ class Trainer:
         self._loss_sum = torch.zeros((), dtype=torch.float64)
 
     def run(self, save_to: Path, on_step: Callable[[], None], until: int | None = None) -> None:
-        """Train from where the state stands to the end of the recipe, or to iteration ``until``.
+        """Train from the current state to the end of the recipe, or to iteration ``until``.
 
-        Validates every ``recipe.every`` iterations and at the end, and saves to ``save_to`` then.
-        ``on_step`` is called after every iteration.
+        The network is validated and the state saved every ``recipe.every`` iterations and at the
+        end.
+
+        Args:
+            save_to: The file of the state.
+            on_step: Called after every iteration.
+            until: The iteration to stop at; None is the end of the recipe.
         """
         last = self.recipe.iterations if until is None else min(until, self.recipe.iterations)
         began_s = time.monotonic() - self.time_s
@@ -88,10 +102,10 @@ class Trainer:
         loss = self._loss(low, high, phase)
         self._adam.zero_grad(set_to_none=True)
         loss.backward()
-        # One batch in ten thousand has a gradient that would throw the network out of its valley.
+        # One batch in ten thousand has a gradient so large that training would diverge.
         nn.utils.clip_grad_norm_(self._trained, self.recipe.clip, error_if_nonfinite=True)
         self._adam.step()
-        # Early on the average is over the steps so far, or it would remember the random start.
+        # At first the average spans the steps so far only, so that it forgets the random start.
         kept = min(self.recipe.ema, (1 + self.iteration) / (10 + self.iteration))
         with torch.no_grad():
             torch._foreach_lerp_(self._averaged, self._trained, 1 - kept)
@@ -114,11 +128,11 @@ class Trainer:
         self._loss_sum.zero_()
 
     def slim(self) -> SPAN:
-        """The averaged weights, merged, as a network in evaluation mode that takes no gradients."""
+        """Return the averaged weights, merged: a network in evaluation mode without gradients."""
         return self.average.slim().eval().requires_grad_(False)
 
     def save(self, path: Path) -> None:
-        """Write the whole state to ``path``, or leave what is there as it is."""
+        """Write the state to ``path``, complete or not at all."""
         state = {
             "recipe": self.recipe.as_dict(),
             "data": self.data,
@@ -135,9 +149,10 @@ class Trainer:
         write_whole(path, content.getvalue())
 
     def resume(self, path: Path) -> None:
-        """Take up the state that ``save`` wrote: what follows is what would have followed then.
+        """Load the state that ``save`` wrote. Training then continues as if it had not stopped.
 
-        Raises ``ValueError`` for a state of another recipe or of other pictures.
+        Raises:
+            ValueError: The state is of another recipe or of other pictures.
         """
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["recipe"] != self.recipe.as_dict():
@@ -158,33 +173,39 @@ def _fresh_model(recipe: Recipe) -> SPAN:
         torch.manual_seed(recipe.seed)
         model = SPAN(recipe.width, scale=recipe.scale, training_form=True)
     # The network multiplies pictures by 255 and ends in [0, 1]: without this its first results are
-    # some hundred times too large, and a thousand steps go by until they are pictures.
+    # some hundred times too large, and it takes a thousand steps until they are pictures.
     with torch.no_grad():
         model.upsampler[0].weight.mul_(0.1)
     return model
 
 
-def upscaled(model: nn.Module, low: Tensor):
-    """A picture ``[3, h, w]`` uint8 through ``model``: uint8 ``[scale*h, scale*w, 3]``, numpy."""
+def upscaled(model: nn.Module, low: Tensor) -> np.ndarray:
+    """Upscale a picture, uint8 ``[3, h, w]``, with ``model``.
+
+    Returns:
+        The picture, uint8 ``[scale*h, scale*w, 3]``.
+    """
     device = next(model.parameters()).device
     with torch.no_grad():
         result = model(low[None].to(device).float() / 255)[0]
     return _picture((result.clamp(0, 1) * 255).round().byte().cpu())
 
 
-def _picture(planes: Tensor):
+def _picture(planes: Tensor) -> np.ndarray:
     return planes.permute(1, 2, 0).numpy()
 
 
 def _split(
-    pairs: list[TrainingPicture], held_out: int
+    pictures: list[TrainingPicture], held_out: int
 ) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
-    """Training and validation pictures; the latter evenly spread over the names."""
-    if len(pairs) <= held_out:
-        raise ValueError(f"{held_out} pictures are held out for validation: give more than that")
-    chosen = {i * len(pairs) // held_out for i in range(held_out)}
-    training = [pair for i, pair in enumerate(pairs) if i not in chosen]
-    return training, [pairs[i] for i in sorted(chosen)]
+    """Split into training and validation pictures; the latter are evenly spread over the names."""
+    if len(pictures) <= held_out:
+        raise ValueError(
+            f"{held_out} pictures are held out for validation: give more pictures than that"
+        )
+    chosen = {i * len(pictures) // held_out for i in range(held_out)}
+    training = [picture for i, picture in enumerate(pictures) if i not in chosen]
+    return training, [pictures[i] for i in sorted(chosen)]
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:

@@ -3,17 +3,14 @@
 import json
 import os
 
-import pytest
+import torch
 
+from esr_kernels import backends
+from esr_kernels.challenge import evaluation
+from esr_kernels.challenge.protocol import run_pair
 from esr_kernels.cli import main
 
 VALID = ("DIV2K_LSDIR_valid_HR", "DIV2K_LSDIR_valid_LR")
-
-
-@pytest.fixture(autouse=True)
-def backend(monkeypatch):
-    """``--backend`` sets a variable of the process: put it back."""
-    monkeypatch.setenv("ESR_KERNELS_BACKEND", "")
 
 
 def run(capsys, *arguments) -> str:
@@ -52,7 +49,15 @@ def test_from_pictures_to_a_ranking(tmp_path, network, pairs, monkeypatch, capsy
     assert (tmp_path / "a.md").read_text().startswith("| Rank") and (tmp_path / "a.svg").exists()
 
 
-def test_options_arrive(tmp_path, network, pairs, capsys):
+def test_options_arrive(tmp_path, network, pairs, monkeypatch, capsys):
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "")
+    chosen, real = [], run_pair
+
+    def spy(*given):
+        chosen.append(backends.usable(torch.device("cpu")))
+        return real(*given)
+
+    monkeypatch.setattr(evaluation, "run_pair", spy)
     pairs("few/HR", "few/LRx4")
     arguments = f"--data {tmp_path} --split few --output {tmp_path}/out --device cpu --luma --plain"
     arguments += " --dtype bfloat16 --repeat 0 --backend reference --overwrite"
@@ -60,7 +65,10 @@ def test_options_arrive(tmp_path, network, pairs, capsys):
     assert "few PSNR-Y" in out and "warm" not in out and "SSIM" not in out
     settings = json.loads((tmp_path / "out/results.json").read_text())["Repeat"]["settings"]
     assert (settings["device"], settings["dtype"], settings["plain"]) == ("cpu", "bfloat16", True)
-    assert os.environ["ESR_KERNELS_BACKEND"] == settings["backend"] == "reference"
+    # In force while the networks run, and for them only.
+    assert settings["backend"] == "reference"
+    assert chosen and all(names == ["reference"] for names in chosen)
+    assert os.environ["ESR_KERNELS_BACKEND"] == ""
 
 
 def test_the_report(capsys):
@@ -86,8 +94,6 @@ def test_refusals(tmp_path, network, pairs, capsys):
 
 
 def test_a_note_says_what_was_not_counted(tmp_path, network, pairs, monkeypatch, capsys):
-    from esr_kernels.challenge import evaluation
-
     def missing(module):
         raise ValueError("pip install fvcore")
 

@@ -71,7 +71,7 @@ def test_what_loading_folds_is_counted_as_written(tmp_path):
     [
         ("net.py:Absent", ValueError, "no torch.nn.Module called Absent"),
         ("net.py:function", ValueError, "no torch.nn.Module called function"),
-        ("net.py:Asks", TypeError, "Asks is made without arguments"),
+        ("net.py:Asks", TypeError, "Asks must work without arguments"),
         ("net.py:Repeat?range=2", ValueError, "is 1 or 255"),
         ("net.py:Repeat?size=3", ValueError, "range=255 and weights=FILE"),
         ("net.py:Repeat?weights=absent.pth", FileNotFoundError, "absent.pth"),

@@ -61,7 +61,7 @@ def test_unknown_names_and_wrong_arguments():
 
 @pytest.mark.parametrize("device", ["cuda:99", "xpu", "nonsense"])
 def test_a_device_that_is_not_there(device):
-    with pytest.raises(ValueError, match=f"device '{device}' is not to be had"):
+    with pytest.raises(ValueError, match=f"device '{device}' is not available on this machine"):
         load(SPAN(4).state_dict(), device=device)
 
 

@@ -1,4 +1,4 @@
-"""The plan by brute force, and tiled results against the whole picture."""
+"""The grid of tiles by brute force, and tiled results against the whole picture."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from images import image
 from torch import nn
 
 from esr_kernels.pictures.stitch import quantise, run_tiled
-from esr_kernels.pictures.tiling import ALIGN_PX, MIN_TILE_PX, plan, ramp
+from esr_kernels.pictures.tiling import ALIGN_PX, MIN_TILE_PX, ramp, tile_grid
 
 SIZES = [(1, 1), (1, 500), (7, 31), (32, 33), (65, 64), (97, 130), (200, 41)]
 
@@ -44,12 +44,12 @@ def covered(tiles) -> np.ndarray:
 @pytest.mark.parametrize("tile_px", [0, 32, 35, 64, 1000])
 @pytest.mark.parametrize("halo_px", [0, 3, 21, None])
 def test_cores_cover_every_pixel_once(size, tile_px, halo_px):
-    tiles = plan(*size, tile_px, halo_px)
+    tiles = tile_grid(*size, tile_px, halo_px)
     assert (covered(tiles) == 1).all()
     assert len(list(tiles)) == len(tiles)
-    for spans, length in ((tiles.rows, size[0]), (tiles.columns, size[1])):
-        for span in spans:
-            (a, b), (c, d), (e, f) = span.window, span.kept, span.core
+    for intervals, length in ((tiles.rows, size[0]), (tiles.columns, size[1])):
+        for interval in intervals:
+            (a, b), (c, d), (e, f) = interval.window, interval.kept, interval.core
             assert 0 <= a <= c <= e < f <= d <= b <= length
             if tile_px:
                 assert f - e <= tile_px
@@ -59,26 +59,26 @@ def test_cores_cover_every_pixel_once(size, tile_px, halo_px):
 
 
 def test_cores_are_nearly_equal():
-    lengths = [s.core[1] - s.core[0] for s in plan(1, 1080, 512, 21).columns]
+    lengths = [s.core[1] - s.core[0] for s in tile_grid(1, 1080, 512, 21).columns]
     assert len(lengths) == 3 and max(lengths) - min(lengths) <= ALIGN_PX
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_weights_sum_to_one(size, scale):
-    tiles = plan(*size, MIN_TILE_PX, None)
-    for spans, length in ((tiles.rows, size[0]), (tiles.columns, size[1])):
+    tiles = tile_grid(*size, MIN_TILE_PX, None)
+    for intervals, length in ((tiles.rows, size[0]), (tiles.columns, size[1])):
         total = np.zeros(length * scale)
-        for i, span in enumerate(spans):
-            weights = np.array(ramp(spans, i, scale))
+        for i, interval in enumerate(intervals):
+            weights = np.array(ramp(intervals, i, scale))
             assert (weights > 0).all() and (weights <= 1).all()
-            total[span.kept[0] * scale : span.kept[1] * scale] += weights
+            total[interval.kept[0] * scale : interval.kept[1] * scale] += weights
         assert np.allclose(total, 1, atol=1e-12)
 
 
 def test_one_tile_is_exact_without_a_halo():
-    assert plan(40, 50, 64, None).exact and plan(400, 500, 0, None).exact
-    assert not plan(40, 65, 64, None).exact and plan(40, 65, 64, 9).exact
+    assert tile_grid(40, 50, 64, None).exact and tile_grid(400, 500, 0, None).exact
+    assert not tile_grid(40, 65, 64, None).exact and tile_grid(40, 65, 64, 9).exact
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_one_tile_is_exact_without_a_halo():
 )
 def test_bad_arguments(arguments, words):
     with pytest.raises(ValueError, match=words):
-        plan(*arguments)
+        tile_grid(*arguments)
 
 
 @pytest.mark.parametrize("size", [(33, 97), (100, 70), (1, 77)])
@@ -101,8 +101,8 @@ def test_bad_arguments(arguments, words):
 def test_tiled_is_whole_with_the_halo(size, scale):
     model, x = SmallNet(scale).eval(), image(1, 3, *size)[0]
     with torch.no_grad():
-        whole = run_tiled(model, x, plan(*size, 0, 3), scale=scale, depth=16)
-        tiled = run_tiled(model, x, plan(*size, 32, 3), scale=scale, depth=16)
+        whole = run_tiled(model, x, tile_grid(*size, 0, 3), scale=scale, depth=16)
+        tiled = run_tiled(model, x, tile_grid(*size, 32, 3), scale=scale, depth=16)
     assert whole.shape == (3, scale * size[0], scale * size[1])
     # Of 65535 levels: torch may add in another order in another size.
     assert abs(whole.astype(int) - tiled).max() <= 1
@@ -111,9 +111,9 @@ def test_tiled_is_whole_with_the_halo(size, scale):
 def test_too_small_a_halo_shows():
     """The test above can fail: with a reach that is understated the seams are there."""
     model, x = SmallNet().eval(), image(1, 3, 96, 96)[0]
-    understated = plan(96, 96, 32, 0)
+    understated = tile_grid(96, 96, 32, 0)
     with torch.no_grad():
-        whole = run_tiled(model, x, plan(96, 96, 0, 0), scale=2, depth=16)
+        whole = run_tiled(model, x, tile_grid(96, 96, 0, 0), scale=2, depth=16)
         tiled = run_tiled(model, x, understated, scale=2, depth=16)
     assert abs(whole.astype(int) - tiled).max() > 50
 
@@ -125,7 +125,8 @@ def test_faded_tiles_of_an_indifferent_network_are_the_whole(size, grey, depth):
     net = nn.Upsample(scale_factor=3, mode="nearest")
     x = image(1, 3, *size)[0]
     whole, faded = (
-        run_tiled(net, x, plan(*size, px, None), scale=3, grey=grey, depth=depth) for px in (0, 32)
+        run_tiled(net, x, tile_grid(*size, px, None), scale=3, grey=grey, depth=depth)
+        for px in (0, 32)
     )
     assert whole.shape[0] == (1 if grey else 3)
     assert abs(whole.astype(int) - faded).max() <= (1 if depth == 16 else 0)
@@ -136,7 +137,7 @@ def test_fade_has_no_step():
     brightness = iter([0.2, 0.8])
     x = torch.zeros(3, 32, 128)
     result = run_tiled(
-        lambda t: torch.full_like(t, next(brightness)), x, plan(32, 128, 64, None), scale=1
+        lambda t: torch.full_like(t, next(brightness)), x, tile_grid(32, 128, 64, None), scale=1
     )
     row = result[0, 0].astype(int)
     assert row[0] == 51 and row[-1] == 204
@@ -173,4 +174,4 @@ def test_quantise_by_rows_misses_none():
 
 def test_wrong_scale_is_said():
     with pytest.raises(ValueError, match="not 3 times as large"):
-        run_tiled(SmallNet(2), image(1, 3, 8, 9)[0], plan(8, 9, 0, 3), scale=3)
+        run_tiled(SmallNet(2), image(1, 3, 8, 9)[0], tile_grid(8, 9, 0, 3), scale=3)

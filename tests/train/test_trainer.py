@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from esr_kernels.models import load
 from esr_kernels.train import __main__ as command
-from esr_kernels.train.pairs import read_pairs
+from esr_kernels.train.patches import read_pictures
 from esr_kernels.train.recipe import RECIPES
 from esr_kernels.train.trainer import Trainer
 
@@ -18,12 +18,12 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def pairs(tmp_path):
-    return read_pairs(draw(tmp_path / "in"), 4)
+def pictures(tmp_path):
+    return read_pictures(draw(tmp_path / "in"), 4)
 
 
-def trained(pairs, state, until=None, recipe=TINY) -> Trainer:
-    trainer = Trainer(recipe, pairs, CPU)
+def trained(pictures, state, until=None, recipe=TINY) -> Trainer:
+    trainer = Trainer(recipe, pictures, CPU)
     trainer.run(state, lambda: None, until=until)
     return trainer
 
@@ -35,19 +35,21 @@ def same(a: Trainer, b: Trainer) -> bool:
     )
 
 
-def test_twenty_iterations_lower_the_loss(tmp_path, pairs):
+def test_twenty_iterations_lower_the_loss(tmp_path, pictures):
     phase = dataclasses.replace(TINY.phases[0], iterations=20)
-    trainer = trained(pairs, tmp_path / "s.pth", recipe=dataclasses.replace(TINY, phases=(phase,)))
+    trainer = trained(
+        pictures, tmp_path / "s.pth", recipe=dataclasses.replace(TINY, phases=(phase,))
+    )
     losses = [loss for _, loss, _ in trainer.log]
     assert [iteration for iteration, _, _ in trainer.log] == [5, 10, 15, 20]
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_it_resumes_bit_for_bit(tmp_path, pairs):
-    whole = trained(pairs, tmp_path / "whole.pth")
+def test_it_resumes_bit_for_bit(tmp_path, pictures):
+    whole = trained(pictures, tmp_path / "whole.pth")
     for stop in (7, 14):
-        trained(pairs, tmp_path / "s.pth", until=stop)
-        resumed = Trainer(TINY, pairs, CPU)
+        trained(pictures, tmp_path / "s.pth", until=stop)
+        resumed = Trainer(TINY, pictures, CPU)
         resumed.resume(tmp_path / "s.pth")
         assert resumed.iteration == stop
         resumed.run(tmp_path / "s.pth", lambda: None)
@@ -55,12 +57,12 @@ def test_it_resumes_bit_for_bit(tmp_path, pairs):
         assert whole.log == resumed.log
 
 
-def test_a_step_is_that_of_the_training_form(tmp_path, pairs):
+def test_a_step_is_that_of_the_training_form(tmp_path, pictures):
     """Merging at every step changes nothing but the time it takes."""
     recipe = dataclasses.replace(
         TINY, phases=(dataclasses.replace(TINY.phases[0], autocast=False),)
     )
-    trainer = Trainer(recipe, pairs, CPU)
+    trainer = Trainer(recipe, pictures, CPU)
     phase, _ = recipe.at(0)
     low, high = trainer._patches[phase].batch(0)
     plain = (trainer.model(low) - high).abs().mean()
@@ -72,18 +74,18 @@ def test_a_step_is_that_of_the_training_form(tmp_path, pairs):
         torch.testing.assert_close(one, other, rtol=2e-4, atol=2e-4 * other.abs().max().item())
 
 
-def test_another_recipe_or_other_pictures_are_refused(tmp_path, pairs):
-    trained(pairs, tmp_path / "s.pth", until=1)
+def test_another_recipe_or_other_pictures_are_refused(tmp_path, pictures):
+    trained(pictures, tmp_path / "s.pth", until=1)
     with pytest.raises(ValueError, match="another recipe"):
-        Trainer(dataclasses.replace(TINY, seed=2), pairs, CPU).resume(tmp_path / "s.pth")
+        Trainer(dataclasses.replace(TINY, seed=2), pictures, CPU).resume(tmp_path / "s.pth")
     with pytest.raises(ValueError, match="other pictures"):
-        Trainer(TINY, pairs[1:], CPU).resume(tmp_path / "s.pth")
+        Trainer(TINY, pictures[1:], CPU).resume(tmp_path / "s.pth")
     with pytest.raises(ValueError, match="held out"):
-        Trainer(TINY, pairs[:2], CPU)
+        Trainer(TINY, pictures[:2], CPU)
 
 
-def test_a_failed_save_leaves_the_last_one(tmp_path, pairs, monkeypatch):
-    trainer = trained(pairs, tmp_path / "s.pth", until=1)
+def test_a_failed_save_leaves_the_last_one(tmp_path, pictures, monkeypatch):
+    trainer = trained(pictures, tmp_path / "s.pth", until=1)
     before = (tmp_path / "s.pth").read_bytes()
 
     def full(part, path):

@@ -1,4 +1,4 @@
-"""Other runtimes as contestants, each imported only when it takes part."""
+"""Other runtimes as implementations, each imported only when it takes part."""
 
 from importlib.util import find_spec
 
@@ -11,5 +11,5 @@ _MODULES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "ncnn": "ncnn
 
 
 def installed() -> list[str]:
-    """Names of the peers that can be imported here."""
+    """Return the names of the runtimes that can be imported here."""
     return [name for name, module in _MODULES.items() if find_spec(module)]

@@ -1,4 +1,4 @@
-"""ncnn, fed by our own exporter: it has no converter that installs with it."""
+"""ncnn, fed by our own exporter, because its own converter is not installed with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy
+from torch import Tensor
 
 from ..contest import Implementation, LeftOut, as_tensor
 from ..problem import Problem
@@ -32,7 +33,7 @@ def ncnn_(problem: Problem, threads: int) -> Implementation:
         net.load_model(str(weights))
     array = problem.inputs[0][0].numpy()
 
-    def call():
+    def call() -> object:
         extractor = net.create_extractor()
         # A Mat on numpy's memory has unaligned planes, on which the first layer may work in place.
         extractor.input(INPUT, ncnn.Mat(array).clone())
@@ -41,7 +42,7 @@ def ncnn_(problem: Problem, threads: int) -> Implementation:
     return Implementation(call, _picture)
 
 
-def _picture(result):
+def _picture(result) -> Tensor:
     code, mat = result
     if code:
         raise LeftOut(f"ncnn failed with code {code}")

@@ -1,7 +1,7 @@
-"""From a torch module to ncnn's two files: a list of layers in text, and the weights.
+"""Export of a torch module to the two files of ncnn: a list of layers as text, and the weights.
 
-Knows the functions that SPAN and RLFN are made of, and says which one it does not know. As ncnn's
-own optimiser does, it runs a leaky ReLU inside the convolution before it.
+It knows the functions that SPAN and RLFN are made of, and names any other. As ncnn's own optimiser
+does, it runs a leaky ReLU inside the convolution before it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEAKY_IN_CONVOLUTION = 2
 
 @dataclass
 class Layer:
-    """One line of the ``.param`` file; ``params`` are ncnn's numbered settings of that layer."""
+    """One line of the ``.param`` file; ``params`` are the numbered settings of its kind in ncnn."""
 
     kind: str
     inputs: list[str]
@@ -34,10 +34,18 @@ class Layer:
 
 
 def export(module: nn.Module, x: Tensor) -> tuple[str, bytes]:
-    """``(param, bin)`` of ``module`` for pictures of the size of ``x`` ``[1, C, H, W]``.
+    """Export ``module`` for pictures of the size of ``x``.
 
-    The picture goes into the blob ``INPUT`` without its first dimension, the result comes out of
-    ``OUTPUT``. Raises ``RuntimeError`` naming a function that has no layer here.
+    Args:
+        module: A network.
+        x: A picture ``[1, C, H, W]``.
+
+    Returns:
+        The contents of the ``.param`` and the ``.bin`` file. The picture goes into the blob
+        ``INPUT`` without its first dimension, the result comes out of ``OUTPUT``.
+
+    Raises:
+        RuntimeError: A function has no layer here; the message names it.
     """
     writer = _Writer(fx.symbolic_trace(module))
     with torch.no_grad():
@@ -46,10 +54,10 @@ def export(module: nn.Module, x: Tensor) -> tuple[str, bytes]:
 
 
 class _Writer(fx.Interpreter):
-    """Runs the graph on real tensors, and writes the layer of each node beside it.
+    """Interpreter that runs the graph on real tensors, and writes the layer of each node.
 
-    So sizes, which ncnn wants as numbers, are known: only nodes whose value is a tensor in the
-    batch become layers. ``blobs`` says under which name ncnn has a node's value.
+    So the sizes, which ncnn needs as numbers, are known. Only nodes whose value is a tensor in the
+    batch become layers. ``blobs`` maps a node to the name of its value in ncnn.
     """
 
     def __init__(self, graph: fx.GraphModule):
@@ -58,7 +66,7 @@ class _Writer(fx.Interpreter):
         self.weights: list[bytes] = []
         self.blobs: dict[fx.Node, str] = {}
 
-    def run_node(self, node: fx.Node):
+    def run_node(self, node: fx.Node) -> object:
         value = super().run_node(node)
         if node.op == "placeholder":
             self._add(node, "Input", [], {})
@@ -143,7 +151,7 @@ class _Writer(fx.Interpreter):
 
 
 def _text(layers: list[Layer]) -> str:
-    """The ``.param`` file. A blob has one reader in ncnn, so a layer ``Split`` copies others."""
+    """Format the ``.param`` file. A blob has one reader in ncnn, so a layer ``Split`` copies it."""
     readers = Counter(name for layer in layers for name in layer.inputs)
     copies = {name: iter(range(n)) for name, n in readers.items() if n > 1}
     lines, blobs = [], 0

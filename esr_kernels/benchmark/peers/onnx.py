@@ -12,13 +12,13 @@ from ..problem import Problem
 
 
 def onnx_bytes(problem: Problem) -> bytes:
-    """The module as ONNX, for the size of its inputs (fixed sizes are what runtimes like best)."""
+    """Export the module to ONNX for the size of its inputs; runtimes are fastest on fixed sizes."""
     import onnx  # noqa: F401  (torch's exporter needs it and says so less clearly)
 
     file = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter's age, and of our size checks
-        # The newer exporter asks for yet another package.
+        warnings.simplefilter("ignore")  # about the old exporter, and about our size checks
+        # The newer exporter needs yet another package.
         torch.onnx.export(problem.module, problem.inputs, file, dynamo=False, opset_version=17)
     return file.getvalue()
 

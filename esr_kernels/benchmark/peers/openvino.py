@@ -1,4 +1,4 @@
-"""OpenVINO."""
+"""OpenVINO, from the same ONNX file as ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .onnx import onnx_bytes
 
 
 def openvino_(problem: Problem, threads: int) -> Implementation:
-    """OpenVINO's CPU plugin for one picture at a time, held to float32, inputs not copied."""
+    """OpenVINO's CPU plugin for one picture at a time, in float32, without copies of inputs."""
     import openvino
 
     core = openvino.Core()
@@ -24,7 +24,7 @@ def openvino_(problem: Problem, threads: int) -> Implementation:
     request = compiled.create_infer_request()
     feed = [x.numpy() for x in problem.inputs]
 
-    def call():
+    def call() -> object:
         return request.infer(feed, share_inputs=True, share_outputs=True)
 
     return Implementation(call, lambda result: as_tensor(result[0]))

@@ -1,1 +1,1 @@
-"""The networks, one file each, and the backbones that several share."""
+"""The networks, one file each."""

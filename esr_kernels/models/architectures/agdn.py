@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..backbones.dense_feature_fusion import DenseFeatureFusion
 from ..blocks import (
     ChannelLayerNorm,
     ContrastAttention,
@@ -21,24 +22,27 @@ from ..blocks import (
 from ..network import Network, Shapes
 from ..reparam import named
 from ..shapes import blocks, scale_and_channels, vote
-from .dense_feature_fusion import ConcatTrunk
 
 EPS = 1e-5
 WINDOW = 96
 TWO_LEVELS = (Level(1, 5, 1, variance=4), Level(2, 7, 1, variance=3))
 
 
-class AGDN(ConcatTrunk):
+class AGDN(DenseFeatureFusion):
     """Attention Guidance Distillation Network.
 
     ``F0 = fea_conv(x - mean)``, then ``blocks`` times AGDB, ``L = c2(gelu(c1(cat(F1, F2, ...)))) +
     F0`` with c1 1x1 and c2 blueprint-separable; the output is ``mean`` added to the pixel shuffle
     of a last 3x3 convolution of L.
 
-    ``width``: channels of the trunk, half of them distilled; ``hidden``: channels inside the
-    spatial attention; ``attention_hidden``: inside the contrast attention; ``heads``: of the
-    attention between channels; ``ffn_hidden``: channels inside the feed-forward. The challenge's
-    network is ``AGDN()``: 69 272 parameters.
+    The challenge's network is ``AGDN()``: 69 272 parameters.
+
+    Args:
+        width: Channels of the backbone, half of them distilled.
+        hidden: Channels inside the spatial attention.
+        attention_hidden: Channels inside the contrast attention.
+        heads: Heads of the attention between channels.
+        ffn_hidden: Channels inside the feed-forward.
 
     Source: NTIRE 2024 efficient SR report, section 4.5.
     """
@@ -83,16 +87,15 @@ class AGDB(Distillation):
         self.ea = SGSA(width, heads, ffn_hidden)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         return self.ea(self.cca(self.esa(super().forward(u)))) + u
 
 
 class RCCA(nn.Module):
-    """Reallocated contrast-aware attention: ``sigma(v - gelu(decompose(v))) + cca(v) + u`` with
-    ``v = gelu(dwconv(u))``.
+    """Reallocated contrast-aware attention: ``sigma(v - gelu(decompose(v))) + cca(v) + u``.
 
-    dwconv is depthwise 3x3; decompose is 1x1 to one channel, taken from all of them; sigma has a
-    learned factor for each channel; cca is contrast attention.
+    ``v = gelu(dwconv(u))`` and dwconv is depthwise 3x3; decompose is 1x1 to one channel, taken from
+    all of them; sigma has a learned factor for each channel; cca is contrast attention.
 
     Source: NTIRE 2024 efficient SR report, section 4.5.
     """
@@ -105,7 +108,7 @@ class RCCA(nn.Module):
         self.cca = ContrastAttention(channels, hidden, nn.ReLU())
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         v = F.gelu(self.dwconv(u))
         return self.sigma(v - F.gelu(self.decompose(v))) + self.cca(v) + u
 
@@ -126,7 +129,7 @@ class SGSA(nn.Module):
         self.restormer_ffn = GatedFFN(channels, hidden, F.gelu)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         r = self.restormer_attn(self.norm3(u)) + u
         return self.restormer_ffn(self.norm4(r)) + r
 

@@ -1,17 +1,21 @@
 """ASR, RLFN with kernels and biases pruned (team 17)."""
 
+from ..backbones.residual_backbone import ResidualBackbone, block_keys, detect_rlfb, numbered
 from ..blocks import ESA, RLFB, conv1x1, rlfb_layers
 from ..network import Network, Shapes
 from ..shapes import size
-from .residual_backbone import ResidualTrunk, block_keys, detect_rlfb, numbered
 
 
-class ASR(ResidualTrunk):
+class ASR(ResidualBackbone):
     """RLFN with 1x1 convolutions at the end: conv_2, the upsampler's, and c2_r of the last block.
 
-    There are biases in conv_1 and ESA only. ``width``: channels of the trunk; ``mid``: channels
-    between the convolutions of a block; ``esa_hidden``: channels of the attention's small map. The
-    weights were trained in 0..255. The challenge's network is ``ASR()``: 263 348 parameters.
+    There are biases in conv_1 and ESA only. The weights were trained in 0..255. The challenge's
+    network is ``ASR()``: 263 348 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of a block.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 17.
     """
@@ -41,9 +45,11 @@ def unbiased_block(width: int, mid: int, esa_hidden: int) -> RLFB:
 
 
 def detect_unbiased(shapes: Shapes, kernel: int) -> dict | None:
-    """Sizes of a network of ``unbiased_block``, ASR with ``kernel`` 1 or DIPNet with 3; else None.
+    """Read the sizes of a network of ``unbiased_block``; None if it is another network.
 
-    ``kernel``: the size of conv_2 and of the upsampler's convolution.
+    Args:
+        shapes: The shapes of a checkpoint.
+        kernel: The size of conv_2 and of the upsampler's convolution: 1 in ASR, 3 in DIPNet.
     """
     ends = {size(shapes, key, 2, 3) for key in ("conv_2.weight", "upsampler.0.weight")}
     biased = "c1_r.bias" in block_keys(shapes)

@@ -31,22 +31,24 @@ class CRAFT(Upscaler):
 
     ``F0 = conv_first(x - mean)``, then ``groups`` times ``X = conv(blocks(X)) + X``; the output is
     ``mean`` added to the pixel shuffle of a last 3x3 convolution of
-    ``conv_after_body(norm(X)) + F0``. A block splits Y in ``low``, two window attentions, and
-    ``high``, local maxima and edges, and fuses them by attention between channels over the whole
-    picture. The picture is mirrored at the bottom and the right up to a multiple of 16.
+    ``conv_after_body(norm(X)) + F0``. A block computes ``low``, two window attentions, and
+    ``high``, local maxima and edges, from Y, and fuses them by attention between channels over the
+    whole picture. The picture is mirrored at the bottom and the right up to a multiple of 16. The
+    challenge's network is ``CRAFT()``: 753 344 parameters.
 
-    ``data_range``: what x is multiplied by and the output divided by. The weights were trained in
-    [0, 1], so the default is 1. The challenge's own test fed them [0, 255], for which they are 6 dB
-    worse on a natural picture; ``data_range=255`` (the entry "craft-255") repeats that. ``width``:
-    channels of the trunk. The challenge's network is ``CRAFT()``: 753 344 parameters.
+    Args:
+        width: Channels of the backbone.
+        data_range: The number that x is multiplied by and the output divided by. The weights were
+            trained in [0, 1], so the default is 1. The challenge's own test fed them [0, 255], for
+            which they are 6 dB worse on a natural picture; ``data_range=255`` (the entry
+            "craft-255") repeats that.
 
     Source: Li et al., "Feature Modulation Transformer: Cross-Refinement of Global Representation
     via High-Frequency Prior for Image Super-Resolution", 2023; NTIRE 2024 efficient SR report,
-    section 4.28.
-    """
+    section 4.28."""
 
     name = "craft"
-    min_size = MULTIPLE // 2 + 1  # a mirror adds less than there is
+    min_size = MULTIPLE // 2 + 1  # mirroring adds fewer pixels than there are
 
     def __init__(
         self,
@@ -67,16 +69,17 @@ class CRAFT(Upscaler):
         self.upsample = pixel_shuffle_upsampler(width, 3, scale)
 
     def _register_unused(self) -> None:
-        # Pairs in a window of 64 and their 217 offsets: questions to PositionBias, never asked.
+        # Pairs in a window of 64 and their 217 offsets: inputs of PositionBias that are never used.
         for letter in "hv":
             index = torch.zeros(64, 64, dtype=torch.int64)
             self.register_buffer(f"relative_position_index_{letter}", index)
             self.register_buffer(f"biases_{letter}", torch.zeros(217, 2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 9 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 9, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         height, width = x.shape[2] * self.scale, x.shape[3] * self.scale
@@ -90,7 +93,7 @@ class CRAFT(Upscaler):
 
 
 class CRAFTGroup(nn.Module):
-    """``conv(blocks(X)) + X``."""
+    """Group of blocks: ``conv(blocks(X)) + X``."""
 
     def __init__(self, width: int, blocks: int):
         super().__init__()
@@ -98,12 +101,12 @@ class CRAFTGroup(nn.Module):
         self.conv = conv3x3(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same, H and W multiples of 16."""
+        """Map ``[N, C, H, W]`` to the same shape, H and W multiples of 16."""
         return self.conv(self.residual_group(x)) + x
 
 
 class CRAFTBlocks(nn.Module):
-    """``Y = fuse(low(Y), high(Y))``, block by block; ``low`` is two SRWABs, the second shifted."""
+    """Blocks ``Y = fuse(low(Y), high(Y))``; ``low`` is two SRWABs, the second shifted."""
 
     def __init__(self, width: int, blocks: int):
         super().__init__()
@@ -114,7 +117,7 @@ class CRAFTBlocks(nn.Module):
         self.hf_blocks = nn.ModuleList(HFB(width) for _ in range(blocks))
 
     def forward(self, y: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         for i, (high, fuse) in enumerate(zip(self.hfer_blocks, self.hf_blocks, strict=True)):
             low = self.srwa_blocks[2 * i + 1](self.srwa_blocks[2 * i](y))
             y = fuse(low, high(y))
@@ -122,9 +125,11 @@ class CRAFTBlocks(nn.Module):
 
 
 class HFERB(nn.Module):
-    """High-frequency enhancement residual block: ``u + last_fc(cat(a, b))`` with
+    """High-frequency enhancement residual block: ``u + last_fc(cat(a, b))``.
+
     ``a = gelu(conv(u1))``, 3x3, and ``b = gelu(fc(max_pool(u2)))``, 1x1 of the largest of 3 x 3
-    pixels; u1, u2 are the halves of u."""
+    pixels; u1, u2 are the halves of u.
+    """
 
     def __init__(self, width: int):
         super().__init__()
@@ -133,7 +138,7 @@ class HFERB(nn.Module):
         self.last_fc = conv1x1(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         u1, u2 = u.chunk(2, dim=1)
         a = F.gelu(self.conv(u1))
         b = F.gelu(self.fc(F.max_pool2d(u2, 3, stride=1, padding=1)))
@@ -151,7 +156,7 @@ class HFB(nn.Module):
         self.ffn = GatedFFN(width, int(2.66 * width), F.gelu)
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:
-        """Two ``[N, C, H, W]`` to one."""
+        """Map two ``[N, C, H, W]`` to one."""
         r = low + self.attn(high, self.norm1(low))
         return r + self.ffn(self.norm2(r))
 

@@ -2,18 +2,21 @@
 
 from torch import Tensor, nn
 
+from ..backbones.residual_backbone import ResidualBackbone, block_keys, detect_rlfb, numbered
 from ..blocks import ESA, RLFB, RLFB_SLOPE, bilinear, conv1x1, depthwise, rlfb_layers
 from ..network import Network, Shapes
-from .residual_backbone import ResidualTrunk, block_keys, detect_rlfb, numbered
 
 
-class DepthRLFN(ResidualTrunk):
-    """RLFN added to the bilinear enlargement of x, c2_r of its blocks a depthwise 3x3 convolution,
-    a leaky rectifier of slope 0.05, and a 1x1 convolution.
+class DepthRLFN(ResidualBackbone):
+    """RLFN added to the bilinearly upscaled x, with a depthwise convolution in its blocks.
 
-    ``width``: channels of the trunk; ``mid``: channels between the convolutions of a block;
-    ``esa_hidden``: channels of the attention's small map. The challenge's network is
-    ``DepthRLFN()``: 245 410 parameters.
+    c2_r of the blocks is a depthwise 3x3 convolution, a leaky rectifier of slope 0.05, and a 1x1
+    convolution. The challenge's network is ``DepthRLFN()``: 245 410 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of a block.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, section 4.16.
     """
@@ -33,7 +36,7 @@ class DepthRLFN(ResidualTrunk):
         super().__init__(width, numbered(parts), scale=scale)
 
     def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
-        """``[N, 3, scale*H, scale*W]`` and the picture ``[N, 3, H, W]`` to the output."""
+        """Compute the output from ``[N, 3, scale*H, scale*W]`` and the picture ``[N, 3, H, W]``."""
         return enlarged + bilinear(x, self.scale)
 
 

@@ -1,16 +1,19 @@
 """DIPNet, an RLFN made small by re-parameterisation and pruning (team 45)."""
 
+from ..backbones.residual_backbone import ResidualBackbone, numbered
 from ..network import Network, Shapes
 from .asr import detect_unbiased, unbiased_block
-from .residual_backbone import ResidualTrunk, numbered
 
 
-class DIPNet(ResidualTrunk):
+class DIPNet(ResidualBackbone):
     """RLFN with fewer channels and with biases in ESA only.
 
-    ``width``: channels of the trunk; ``mid``: channels between the convolutions of a block;
-    ``esa_hidden``: channels of the attention's small map. The challenge's network is ``DIPNet()``:
-    243 252 parameters.
+    The challenge's network is ``DIPNet()``: 243 252 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of a block.
+        esa_hidden: Channels inside ESA.
 
     Source: Yu et al., "DIPNet: Efficiency Distillation and Iterative Pruning for Image
     Super-Resolution", 2023; in the NTIRE 2024 efficient SR report only as a row of table 1.

@@ -19,8 +19,8 @@ from ..reparam import fold_batch_norms
 from ..shapes import scale_and_channels, vote
 
 SLOPE = 0.05
-LAYERS = ("SSS", "SSS", "SIS", "SIS", "ISI", "III")  # of each block: separable or involution
-STAGES = (1, 2, 3, 4, 4, 4)  # block_5 and block_6 have weights, but the network was trained so
+LAYERS = ("SSS", "SSS", "SIS", "SIS", "ISI", "III")  # S: separable, I: involution; by block
+STAGES = (1, 2, 3, 4, 4, 4)  # the network was trained without block_5 and block_6
 
 
 class DIRN(Upscaler):
@@ -30,10 +30,14 @@ class DIRN(Upscaler):
     F0``, and the output is the pixel shuffle of a last 3x3 convolution of L. block_5 and block_6
     are parts of the checkpoint that nothing reads.
 
-    ``width``: channels of the trunk; ``groups``: of an involution; ``hidden``: channels that its
-    kernels are made from; ``attention_hidden``: channels inside the attention; ``norm``: with batch
-    norms, which are folded once it is loaded. The challenge's network is ``DIRN()``: 96 915
-    parameters.
+    The challenge's network is ``DIRN()``: 96 915 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        groups: Groups of an involution.
+        hidden: Channels that the kernels of an involution are made from.
+        attention_hidden: Channels inside the attention.
+        norm: Use batch norms; loading a network folds them.
 
     Source: NTIRE 2024 efficient SR report, section 4.27.
     """
@@ -65,9 +69,12 @@ class DIRN(Upscaler):
         self.upsampler = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Any H, W from 1. Raises ``ValueError`` for a wrong rank, channel count or empty batch.
+        H and W may be any numbers from 1.
+
+        Raises:
+            ValueError: The rank or channel count is wrong, or the batch is empty.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.conv_1(x)
@@ -77,15 +84,20 @@ class DIRN(Upscaler):
         return self.upsampler(self.conv_2(features) + first)
 
     def inference_form(self) -> "DIRN":
-        """A copy with its batch norms folded into the convolutions before them."""
+        """Return a copy with its batch norms folded into the convolutions before them."""
         return fold_batch_norms(copy.deepcopy(self))
 
 
 class DIRB(nn.Module):
-    """``c5(cca(r3)) + u``, where r3 is u after three layers, each activated with slope 0.05.
+    """Residual block: ``c5(cca(r3)) + u``, where r3 is u after three activated layers.
 
-    ``layers``: the modules c1_r, c2_r, c3_r. c5 is 1x1, cca contrast attention with a batch norm
-    if ``norm``.
+    The activation has slope 0.05, c5 is 1x1, and cca is contrast attention.
+
+    Args:
+        width: Channels of the block.
+        layers: The modules c1_r, c2_r, c3_r.
+        attention_hidden: Channels inside the attention.
+        norm: Put a batch norm into the attention.
 
     Source: NTIRE 2024 efficient SR report, section 4.27.
     """
@@ -97,7 +109,7 @@ class DIRB(nn.Module):
         self.c5 = conv1x1(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         r = u
         for layer in (self.c1_r, self.c2_r, self.c3_r):
             r = F.leaky_relu(layer(r), SLOPE)
@@ -105,7 +117,7 @@ class DIRB(nn.Module):
 
 
 class SeparableConv(nn.Sequential):
-    """``pw(dw(x))``: depthwise 3x3 with bias, then 1x1 without; BSConv has them the other way."""
+    """Separable convolution ``pw(dw(x))``: depthwise 3x3 with bias, then 1x1 without."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()

@@ -17,7 +17,10 @@ class DVMSR(Upscaler):
     without a skip of its own; the output is ``mean`` added to the pixel shuffle of a last 3x3
     convolution of ``conv_after_body(norm_f(T)) + F0``. Each pixel depends on all before it.
 
-    ``width``: channels of the trunk. The challenge's network is ``DVMSR()``: 424 428 parameters.
+    The challenge's network is ``DVMSR()``: 424 428 parameters.
+
+    Args:
+        width: Channels of the backbone.
 
     Source: Lei et al., "DVMSR: Distillated Vision Mamba for Efficient Super-Resolution", 2024;
     NTIRE 2024 efficient SR report, section 4.24.
@@ -36,9 +39,12 @@ class DVMSR(Upscaler):
         self.upsample = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Any H, W from 1. Raises ``ValueError`` for a wrong rank, channel count or empty batch.
+        H and W may be any numbers from 1.
+
+        Raises:
+            ValueError: The rank or channel count is wrong, or the batch is empty.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.conv_first(x - self.mean)
@@ -50,7 +56,7 @@ class DVMSR(Upscaler):
 
 
 class MambaGroup(nn.Module):
-    """``conv(blocks(T)) + T``: tokens in, tokens out, with the convolution on their map."""
+    """Group of blocks on tokens: ``conv(blocks(T)) + T``, with the convolution on their map."""
 
     def __init__(self, width: int, blocks: int):
         super().__init__()
@@ -59,13 +65,13 @@ class MambaGroup(nn.Module):
         self.conv = conv3x3(width, width)
 
     def forward(self, tokens: Tensor, like: Tensor) -> Tensor:
-        """``[N, H * W, C]`` to the same; ``like``: any ``[N, C, H, W]``, for its shape."""
+        """Map tokens ``[N, H * W, C]`` to the same shape; H and W are those of ``like``."""
         mixed = self.residual_group(tokens)
         return _tokens(self.conv(_map(mixed, like))) + tokens
 
 
 class MambaBlock(nn.Module):
-    """``mixer(norm(T))``: no skip, which the trained weights count on."""
+    """Block on tokens: ``mixer(norm(T))``, without a skip, as the weights were trained."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -73,7 +79,7 @@ class MambaBlock(nn.Module):
         self.mixer = Mamba(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``[N, L, C]`` to the same."""
+        """Map ``[N, L, C]`` to the same shape."""
         return self.mixer(self.norm(tokens))
 
 

@@ -14,8 +14,11 @@ class EERN(Upscaler):
     ``F0 = head(x)``, then ``blocks`` times ``esa(conv2(relu(conv1(F))))``, ``L = finetune(F) +
     F0``, and the output is the pixel shuffle of ``tail(L)``; all convolutions are 3x3.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map. The
-    weights were trained in 0..255. The challenge's network is ``EERN()``: 657 432 parameters.
+    The weights were trained in 0..255. The challenge's network is ``EERN()``: 657 432 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, section 4.23.
     """
@@ -31,9 +34,10 @@ class EERN(Upscaler):
         self.tail = conv3x3(width, 3 * scale * scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 15, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.head(x * self.data_range)
@@ -42,7 +46,7 @@ class EERN(Upscaler):
 
 
 class Block(nn.Module):
-    """``esa(conv2(relu(conv1(u))))`` with 3x3 convolutions; nothing is added."""
+    """Block of two 3x3 convolutions and ESA, without a skip: ``esa(conv2(relu(conv1(u))))``."""
 
     def __init__(self, width: int, esa_hidden: int):
         super().__init__()
@@ -51,7 +55,7 @@ class Block(nn.Module):
         self.ESA = ESA(width, esa_hidden, side=False)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         return self.ESA(self.conv2(F.relu(self.conv1(u))))
 
 

@@ -24,8 +24,11 @@ class EGFMN(Upscaler):
     ffd(norm2(s))``, with norms over the channels of a pixel; the output is the pixel shuffle of a
     last 3x3 convolution of ``F + F0``. ffd is a gated feed-forward without activation.
 
-    ``width``: channels of the trunk; ``hidden``: channels of the feed-forward after its gate. The
-    challenge's network is ``EGFMN()``: 92 964 parameters.
+    The challenge's network is ``EGFMN()``: 92 964 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        hidden: Channels of the feed-forward after its gate.
 
     Source: NTIRE 2024 efficient SR report, section 4.21.
     """
@@ -40,9 +43,10 @@ class EGFMN(Upscaler):
         self.to_img = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 16 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 16, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.to_feat(x)
@@ -50,7 +54,7 @@ class EGFMN(Upscaler):
 
 
 class EGFMNBlock(nn.Module):
-    """``s = t + safm(norm1(t))``, then ``s + ffd(norm2(s))``."""
+    """Gated feature modulation block: ``s = t + safm(norm1(t))``, then ``s + ffd(norm2(s))``."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -60,7 +64,7 @@ class EGFMNBlock(nn.Module):
         self.ffd = GatedFFN(width, hidden, nn.Identity())
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         s = t + self.safm(self.norm1(t))
         return s + self.ffd(self.norm2(s))
 

@@ -25,9 +25,12 @@ class EMaxGMan(Upscaler):
     ``F0 = conv_in(x)``, ``t = multi_head(F0)``, then ``blocks`` times ERLFB, ``L = conv_out(t) +
     F0``, and the output is the pixel shuffle of a last 3x3 convolution of L.
 
-    ``width``: channels of the trunk, a multiple of ``2 ** heads`` and of 8; ``esa_hidden``,
-    ``se_hidden``: channels inside the spatial and the channel attention. The challenge's network is
-    ``EMaxGMan()``: 346 480 parameters.
+    The challenge's network is ``EMaxGMan()``: 346 480 parameters.
+
+    Args:
+        width: Channels of the backbone, a multiple of ``2 ** heads`` and of 8.
+        esa_hidden: Channels inside the spatial attention.
+        se_hidden: Channels inside the channel attention.
 
     Source: NTIRE 2024 efficient SR report, section 4.25.
     """
@@ -55,9 +58,10 @@ class EMaxGMan(Upscaler):
         self.upsampler = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 15, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.conv_in(x)
@@ -68,7 +72,7 @@ class EMaxGMan(Upscaler):
 
 
 class ERLFB(nn.Module):
-    """``c5((u + se(r4) + esa(r4)) / 3)``: RLFB in groups, with channel attention beside ESA.
+    """RLFB in groups, with channel attention beside ESA: ``c5((u + se(r4) + esa(r4)) / 3)``.
 
     r4 is u after c1_r, c2_r, c3_r, 3x3 convolutions in 2, 4 and 8 groups, and c4_r, 1x1, each
     activated with slope 0.05; c5 is 1x1.
@@ -87,7 +91,7 @@ class ERLFB(nn.Module):
         self.c5 = conv1x1(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         r = u
         for layer in (self.c1_r, self.c2_r, self.c3_r, self.c4_r):
             r = F.leaky_relu(layer(r), SLOPE)

@@ -4,18 +4,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..backbones.residual_backbone import ResidualBackbone, detect_backbone, numbered
 from ..blocks import conv1x1, conv3x3
 from ..network import Network, Shapes
 from ..reparam import named
-from .residual_backbone import ResidualTrunk, detect_trunk, numbered
 
 SLOPE = 0.1
 
 
-class ERRN(ResidualTrunk):
-    """RLFN's trunk with ``blocks`` times ``RepB``.
+class ERRN(ResidualBackbone):
+    """RLFN's backbone with ``blocks`` times ``RepB``.
 
-    ``width``: channels of the trunk. The challenge's network is ``ERRN()``: 379 694 parameters.
+    The challenge's network is ``ERRN()``: 379 694 parameters.
+
+    Args:
+        width: Channels of the backbone.
 
     Source: NTIRE 2024 efficient SR report, team 46.
     """
@@ -28,9 +31,10 @@ class ERRN(ResidualTrunk):
 
 
 class RepB(nn.Module):
-    """``s * sigmoid(ssa(s))`` with ``s = r4 + u`` and ssa a 1x1 convolution to one channel.
+    """Residual block with a gate: ``s * sigmoid(ssa(s))``, where ``s = r4 + u``.
 
-    r4 is u after four 3x3 convolutions, with a leaky rectifier of slope 0.1 between them.
+    r4 is u after four 3x3 convolutions, with a leaky rectifier of slope 0.1 between them; ssa is a
+    1x1 convolution to one channel.
 
     Source: NTIRE 2024 efficient SR report, team 46.
     """
@@ -44,7 +48,7 @@ class RepB(nn.Module):
         self.ssa = named("sa_conv", conv1x1(width, 1))
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         r1 = F.leaky_relu(self.rep1_1(u), SLOPE)
         r2 = F.leaky_relu(self.rep1_2(r1), SLOPE)
         r3 = F.leaky_relu(self.rep2_1(r2), SLOPE)
@@ -53,7 +57,7 @@ class RepB(nn.Module):
 
 
 def _detect(shapes: Shapes) -> dict | None:
-    return detect_trunk(shapes, r"block_\d+\.rep\d_\d\.rep_conv2?\.weight")
+    return detect_backbone(shapes, r"block_\d+\.rep\d_\d\.rep_conv2?\.weight")
 
 
 NETWORK = Network(

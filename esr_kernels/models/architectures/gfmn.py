@@ -27,10 +27,13 @@ class GFMN(Upscaler):
 
     ``F = to_feat(x - mean)``, then ``blocks`` times ``s = safm(norm1(F)) + F``, ``F = ffd(norm2(s))
     + s``, with norms over the channels of a pixel; the output is the pixel shuffle of a last 3x3
-    convolution of F, added to ``mean`` and to the bilinear enlargement of x.
+    convolution of F, added to ``mean`` and to the bilinearly upscaled x.
 
-    ``width``: channels of the trunk; ``hidden``: channels of the feed-forward after its gate. The
-    challenge's network is ``GFMN()``: 88 408 parameters.
+    The challenge's network is ``GFMN()``: 88 408 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        hidden: Channels of the feed-forward after its gate.
 
     Source: NTIRE 2024 efficient SR challenge, team 22; the report has its figures only. After Sun
     et al., "Spatially-Adaptive Feature Modulation for Efficient Image Super-Resolution", 2023, and
@@ -48,9 +51,10 @@ class GFMN(Upscaler):
         self.to_img = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 16 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 16, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         features = self.feats(self.to_feat(x - self.mean))
@@ -58,7 +62,7 @@ class GFMN(Upscaler):
 
 
 class GFMNBlock(nn.Module):
-    """``s = safm(norm1(t)) + t``, then ``ffd(norm2(s)) + s``."""
+    """Gated feature modulation block: ``s = safm(norm1(t)) + t``, then ``ffd(norm2(s)) + s``."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -68,14 +72,17 @@ class GFMNBlock(nn.Module):
         self.ffd = AggregationFFN(width, hidden)
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         s = self.safm(self.norm1(t)) + t
         return self.ffd(self.norm2(s)) + s
 
 
 class ContrastSAFM(SAFM):
-    """SAFM of ``gelu(q + sigma(q - mean(q)))``, ``q = proj_1(u)``, 1x1; the mean is that of each
-    channel over the picture, sigma a factor for each channel."""
+    """SAFM of a map with stressed contrast, ``gelu(q + sigma(q - mean(q)))``.
+
+    ``q = proj_1(u)``, 1x1; the mean is that of each channel over the picture, sigma a factor for
+    each channel.
+    """
 
     def __init__(self, channels: int):
         super().__init__(channels)
@@ -83,15 +90,18 @@ class ContrastSAFM(SAFM):
         self.sigma = ElementScale(channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         q = self.proj_1(u)
         contrast = q - F.adaptive_avg_pool2d(q, 1)
         return super().forward(F.gelu(q + self.sigma(contrast)))
 
 
 class AggregationFFN(GatedFFN):
-    """Gated feed-forward without activation, with ``z + sigma(z - gelu(decompose(z)))`` in place of
-    the gated z; decompose is 1x1 to one channel, sigma a factor for each channel."""
+    """Gated feed-forward without activation that stresses the differences between channels.
+
+    ``z + sigma(z - gelu(decompose(z)))`` stands in place of the gated z; decompose is 1x1 to one
+    channel, sigma a factor for each channel.
+    """
 
     def __init__(self, channels: int, hidden: int):
         super().__init__(channels, hidden, nn.Identity())
@@ -99,7 +109,7 @@ class AggregationFFN(GatedFFN):
         self.sigma = ElementScale(hidden)
 
     def gated(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, hidden, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, hidden, H, W]``."""
         z = super().gated(x)
         return z + self.sigma(z - F.gelu(self.decompose(z)))
 

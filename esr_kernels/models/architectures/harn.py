@@ -33,9 +33,12 @@ class HARN(Upscaler):
     with a 1x1 convolution c and ``before`` HierarchicalMix. All blocks but the last attend in
     windows, every second one in shifted windows; the last has spatial attention.
 
-    ``width``: channels of the trunk, half of them distilled; ``hidden``: channels inside the
-    spatial attention; ``attention_hidden``: inside the contrast attention. The challenge's network
-    is ``HARN()``: 59 577 parameters.
+    The challenge's network is ``HARN()``: 59 577 parameters.
+
+    Args:
+        width: Channels of the backbone, half of them distilled.
+        hidden: Channels inside the spatial attention.
+        attention_hidden: Channels inside the contrast attention.
 
     Source: NTIRE 2024 efficient SR report, section 4.4.
     """
@@ -66,9 +69,10 @@ class HARN(Upscaler):
         same_padding(self.upsample[0][0])
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 15, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.conv_shallow(x - self.mean)
@@ -80,11 +84,10 @@ class HARN(Upscaler):
 
 
 class HARNBlock(Distillation):
-    """``cca(esa(trunk(u))) + u``: distillation with hierarchical convolutions, ``attention`` and
-    contrast attention.
+    """Distillation with hierarchical convolutions and two attentions: ``cca(esa(trunk(u))) + u``.
 
-    ``esa(o) = dw(attention(gelu(o))) + o``, depthwise 3x3; the trunk's last convolution is
-    blueprint-separable.
+    ``trunk`` is ``Distillation``, whose last convolution is blueprint-separable;
+    ``esa(o) = dw(attention(gelu(o))) + o``, depthwise 3x3; cca is contrast attention.
 
     Source: NTIRE 2024 efficient SR report, section 4.4.
     """
@@ -100,7 +103,7 @@ class HARNBlock(Distillation):
         self.cca = ContrastResidual(width, attention_hidden)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         return self.cca(self.esa(super().forward(u))) + u
 
 
@@ -115,12 +118,15 @@ class HSRB(HierarchicalConv):
         self.conv1 = conv1x1(channels, channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return F.gelu(super().forward(self.conv1(u)) + u)
 
 
 class HierarchicalMix(HierarchicalConv):
-    """``conv1x1_2(gelu(hierarchical(conv1(u))))``, without activations between the groups."""
+    """Hierarchical convolutions without activations between the groups.
+
+    ``conv1x1_2(gelu(hierarchical(conv1(u))))``.
+    """
 
     def __init__(self, channels: int):
         super().__init__(channels, nn.Identity())
@@ -128,7 +134,7 @@ class HierarchicalMix(HierarchicalConv):
         self.conv1x1_2 = conv1x1(channels, channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return self.conv1x1_2(F.gelu(super().forward(self.conv1(u))))
 
 

@@ -1,22 +1,26 @@
 """IFADNet, intermittent feature aggregation with distillation (team 33)."""
 
+from ..backbones.alternating_attention import GeluRLFB, dense, detect, separable
+from ..backbones.dense_feature_fusion import DenseFeatureFusion
 from ..blocks import ESA, ESA_MIN_SIZE, same_padding
 from ..network import Network, Shapes
 from ..reparam import named
-from .alternating_attention import SpacedBlock, dense, detect, separable
-from .dense_feature_fusion import ConcatTrunk
 
 
-class IFADNet(ConcatTrunk):
+class IFADNet(DenseFeatureFusion):
     """Intermittent Feature Aggregation network with Distillation.
 
     ``F0 = fea_conv(x - mean)``, then the blocks, ``L = gelu(c1(cat(F1, F2, ...))) + F0`` with c1
     1x1; the output is ``mean`` added to the pixel shuffle of a last 3x3 convolution of L. The odd
     blocks have three blueprint-separable convolutions, the even ones three 3x3 and ESA.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map.
-    ``training_form``: the 3x3 convolutions as the ``RepBlock`` they are trained as; ``slim()``
-    merges it. The challenge's network is ``IFADNet()``: 162 972 parameters.
+    The challenge's network is ``IFADNet()``: 162 972 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
+        training_form: Build the 3x3 convolutions as ``RepBlock``, the form they are trained in;
+            ``slim()`` merges it.
 
     Source: NTIRE 2024 efficient SR report, team 33.
     """
@@ -33,11 +37,11 @@ class IFADNet(ConcatTrunk):
         scale: int = 4,
         training_form: bool = False,
     ):
-        def block(number: int) -> SpacedBlock:
+        def block(number: int) -> GeluRLFB:
             if number % 2:
-                return SpacedBlock([separable(width) for _ in range(3)])
+                return GeluRLFB([separable(width) for _ in range(3)])
             layers = [dense(width, training_form) for _ in range(3)]
-            return SpacedBlock(layers, esa=ESA(width, esa_hidden))
+            return GeluRLFB(layers, esa=ESA(width, esa_hidden))
 
         parts = [block(number) for number in range(1, blocks + 1)]
         super().__init__(width, parts, scale=scale)

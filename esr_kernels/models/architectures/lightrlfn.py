@@ -2,19 +2,22 @@
 
 from torch import Tensor
 
+from ..backbones.residual_backbone import ResidualBackbone, numbered
 from ..blocks import bilinear
 from ..network import Network, Shapes
-from .residual_backbone import ResidualTrunk, numbered
 from .rlfn import detect_plain, plain_block
 
 
-class LightRLFN(ResidualTrunk):
-    """RLFN whose output is added to the bilinear enlargement of x.
+class LightRLFN(ResidualBackbone):
+    """RLFN whose output is added to the bilinearly upscaled x.
 
-    ``width``: channels of the trunk; ``mid``: channels between the convolutions of a block;
-    ``esa_hidden``: channels of the attention's small map. The challenge's network is
-    ``LightRLFN()``: 265 988 parameters. Its checkpoint has RLFN's keys; width 36 with mid 48 tells
-    that it is this one.
+    The challenge's network is ``LightRLFN()``: 265 988 parameters. Its checkpoint has RLFN's keys;
+    width 36 with mid 48 identifies it.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of a block.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 16.
     """
@@ -34,7 +37,7 @@ class LightRLFN(ResidualTrunk):
         super().__init__(width, numbered(parts), scale=scale)
 
     def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
-        """``[N, 3, scale*H, scale*W]`` and the picture ``[N, 3, H, W]`` to the output."""
+        """Compute the output from ``[N, 3, scale*H, scale*W]`` and the picture ``[N, 3, H, W]``."""
         return enlarged + bilinear(x, self.scale)
 
 

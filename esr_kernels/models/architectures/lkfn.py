@@ -6,25 +6,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..backbones.dense_feature_fusion import DenseFeatureFusion
 from ..blocks import BSConv, Distillation, FourierAttention, PixelLayerNorm, conv1x1, depthwise
 from ..network import Network, Shapes
 from ..reparam import fold_repeated_input
 from ..shapes import blocks, scale_and_channels, size, vote
-from .dense_feature_fusion import ConcatTrunk
 
 DILATIONS = (1, 1, 3)
 
 
-class LKFN(ConcatTrunk):
+class LKFN(DenseFeatureFusion):
     """Large Kernel Frequency-enhanced Network.
 
     ``F0 = fea_conv(cat(x, x, x, x))``, then ``blocks`` times LKFB, ``L = c2(gelu(c1(cat(F1, F2,
     ...)))) + F0`` with c1 1x1 and fea_conv, c2 blueprint-separable, and the output is the pixel
     shuffle of a last 3x3 convolution of L. Each pixel depends on the whole picture.
 
-    ``width``: channels of the trunk, half of them distilled; ``hidden``: channels inside the
-    Fourier attention; ``copies``: of the picture, in ``cat(x, x, x, x)``. The challenge's network
-    is ``LKFN()``: 89 676 parameters. Loaded, it takes one copy, its weights summed over the four.
+    The challenge's network is ``LKFN()``: 89 676 parameters. A loaded network takes one copy,
+    with its weights summed over the four.
+
+    Args:
+        width: Channels of the backbone, half of them distilled.
+        hidden: Channels inside the Fourier attention.
+        copies: The number of copies of x in ``cat(x, x, x, x)``.
 
     Source: NTIRE 2024 efficient SR report, section 4.7.
     """
@@ -47,11 +51,11 @@ class LKFN(ConcatTrunk):
         self.c2 = BSConv(width, width)
 
     def enter(self, x: Tensor) -> Tensor:
-        """``cat(x, x, ...)``: ``[N, 3, H, W]`` to ``[N, 3 * copies, H, W]``."""
+        """Concatenate the copies of x: ``[N, 3, H, W]`` to ``[N, 3 * copies, H, W]``."""
         return torch.cat([x] * self.copies, 1)
 
     def inference_form(self) -> "LKFN":
-        """A copy whose first convolution takes the picture once."""
+        """Return a copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
         folded.fea_conv.pw = fold_repeated_input(self.fea_conv.pw, self.copies)
         folded.copies = 1
@@ -59,10 +63,11 @@ class LKFN(ConcatTrunk):
 
 
 class LKFB(Distillation):
-    """``pixel_norm(c6(atten(trunk(u)))) + u``: distillation with large kernels, Fourier attention.
+    """Distillation with large kernels and Fourier attention.
 
-    The trunk's three layers are partial convolutions of 5x5, the third with dilation 3, without
-    residuals, its last is blueprint-separable; c6 is 1x1, pixel_norm has epsilon 1e-5.
+    ``pixel_norm(c6(atten(trunk(u)))) + u``: ``trunk`` is ``Distillation`` without residuals; its
+    three layers are partial convolutions of 5x5, the third with dilation 3, and its last is
+    blueprint-separable. c6 is 1x1, pixel_norm has epsilon 1e-5.
 
     Source: NTIRE 2024 efficient SR report, section 4.7.
     """
@@ -80,12 +85,12 @@ class LKFB(Distillation):
         self.pixel_norm = PixelLayerNorm(width, eps=1e-5)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         return self.pixel_norm(self.c6(self.atten(super().forward(u)))) + u
 
 
 class PartialConv(nn.Module):
-    """``pw(cat(pdw(a), b))`` with a, b the halves of the channels: only a is convolved in space.
+    """Convolution of one half of the channels: ``pw(cat(pdw(a), b))`` with a, b the halves.
 
     pdw is depthwise 5x5 with bias, pw 1x1 without.
 
@@ -98,7 +103,7 @@ class PartialConv(nn.Module):
         self.pw = conv1x1(width, width, bias=False)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         a, b = u.chunk(2, dim=1)
         return self.pw(torch.cat([self.pdw(a), b], 1))
 

@@ -1,13 +1,13 @@
 """LSANet, the lightweight spaced attention network (team 44)."""
 
+from ..backbones.alternating_attention import GeluRLFB, dense, detect, separable
+from ..backbones.dense_feature_fusion import DenseFeatureFusion
 from ..blocks import ESA, ESA_MIN_SIZE, conv1x1, mirrored_bsconv, same_padding
 from ..network import Network, Shapes
 from ..reparam import named
-from .alternating_attention import SpacedBlock, dense, detect, separable
-from .dense_feature_fusion import ConcatTrunk
 
 
-class LSANet(ConcatTrunk):
+class LSANet(DenseFeatureFusion):
     """Lightweight Spaced Attention Network.
 
     ``F0 = fea_conv(x - mean)``, then the blocks, ``L = c2(gelu(c1(cat(F1, F2, ...)))) + F0`` with
@@ -15,9 +15,13 @@ class LSANet(ConcatTrunk):
     3x3 convolution of L. A block begins with a blueprint-separable convolution; two more follow in
     the odd ones, two 3x3 convolutions, a 1x1 and ESA in the even ones.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map.
-    ``training_form``: the 3x3 convolutions as the ``RepBlock`` they are trained as; ``slim()``
-    merges it. The challenge's network is ``LSANet()``: 138 492 parameters.
+    The challenge's network is ``LSANet()``: 138 492 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
+        training_form: Build the 3x3 convolutions as ``RepBlock``, the form they are trained in;
+            ``slim()`` merges it.
 
     Source: NTIRE 2024 efficient SR report, team 44.
     """
@@ -34,12 +38,12 @@ class LSANet(ConcatTrunk):
         scale: int = 4,
         training_form: bool = False,
     ):
-        def block(number: int) -> SpacedBlock:
+        def block(number: int) -> GeluRLFB:
             first = mirrored_bsconv(width, width)
             if number % 2:
-                return SpacedBlock([first, separable(width), separable(width)])
+                return GeluRLFB([first, separable(width), separable(width)])
             layers = [first, dense(width, training_form), dense(width, training_form)]
-            return SpacedBlock(layers, c5=conv1x1(width, width), esa=ESA(width, esa_hidden))
+            return GeluRLFB(layers, c5=conv1x1(width, width), esa=ESA(width, esa_hidden))
 
         parts = [block(number) for number in range(1, blocks + 1)]
         super().__init__(width, parts, scale=scale)

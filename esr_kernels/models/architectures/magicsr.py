@@ -41,8 +41,11 @@ class MagicSR(Upscaler):
     ``norm(decoded) + S`` is enlarged by ``to_target``. The picture is padded with zeros at the
     bottom and the right up to a multiple of 32.
 
-    ``width``: channels in all stages; ``depths``: blocks in each. The challenge's network is
-    ``MagicSR()``: 1 019 156 parameters. Its weights were not published.
+    The challenge's network is ``MagicSR()``: 1 019 156 parameters. Its weights were not published.
+
+    Args:
+        width: Channels in all stages.
+        depths: Blocks in each stage.
 
     Source: NTIRE 2024 efficient SR report, section 4.26; Choi et al., "N-Gram in Swin Transformers
     for Efficient Lightweight Image Super-Resolution", 2023.
@@ -69,9 +72,10 @@ class MagicSR(Upscaler):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, 4*H, 4*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, 4*H, 4*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 33 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 33, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         height, width = x.shape[2] * self.scale, x.shape[3] * self.scale
@@ -89,8 +93,17 @@ class MagicSR(Upscaler):
 
 
 class Stage(nn.Module):
-    """Blocks of which each takes the sum of its predecessor's input and output; every second one
-    has its windows shifted. ``stored``: size of the map whose masks the checkpoint holds."""
+    """Blocks of which each takes the sum of its predecessor's input and output.
+
+    Every second block has its windows shifted.
+
+    Args:
+        inputs: Channels of the input.
+        width: Channels of the blocks.
+        depth: The number of blocks.
+        heads: The number of heads.
+        stored: The size of the map whose masks the checkpoint holds.
+    """
 
     def __init__(self, inputs: int, width: int, depth: int, heads: int, stored: int):
         super().__init__()
@@ -102,7 +115,7 @@ class Stage(nn.Module):
         self.project = inputs != width
 
     def forward(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """``[N, H, W, inputs]`` -> the last block's output and its input, ``[N, H, W, width]``."""
+        """Map ``[N, H, W, inputs]`` to output and input of the last block, ``[N, H, W, width]``."""
         u = self.across_cascade_proj(t) if self.project else t
         mask = shift_mask(u.movedim(-1, 1), WINDOW).unsqueeze(2)
         y = self.blocks[0](u, None)
@@ -113,11 +126,16 @@ class Stage(nn.Module):
 
 
 class SwinBlock(nn.Module):
-    """``r = t + norm1(attention)``, then ``r + norm2(ffn(r))``.
+    """Swin transformer block: ``r = t + norm1(attention)``, then ``r + norm2(ffn(r))``.
 
     Attention is in windows of 8 x 8 pixels, to each of which the context of its window was added.
-    With a mask, the map is rolled by half a window before and back after. ``stored``: size of the
-    map whose mask is part of the checkpoint, 0 for none; it is never used.
+    With a mask, the map is rolled by half a window before and back after.
+
+    Args:
+        width: Channels of the block.
+        heads: The number of heads.
+        stored: The size of the map whose mask is part of the checkpoint, 0 for none; it is never
+            used.
     """
 
     def __init__(self, width: int, heads: int, stored: int):
@@ -133,8 +151,12 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width)
 
     def forward(self, t: Tensor, mask: Tensor | None) -> Tensor:
-        """``[N, H, W, C]`` to the same; ``mask``: ``[H / 8, W / 8, 1, 64, 64]``, of shifted
-        windows."""
+        """Map ``[N, H, W, C]`` to the same shape.
+
+        Args:
+            t: The tokens.
+            mask: ``[H / 8, W / 8, 1, 64, 64]`` for shifted windows, else None.
+        """
         x = t.movedim(-1, 1)
         x = _add_to_windows(x, self.ngram_window_partition(x))
         shift = 0 if mask is None else WINDOW // 2
@@ -145,7 +167,7 @@ class SwinBlock(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """``reduction(norm(p))`` where p joins the channels of 2 x 2 pixels, row by row."""
+    """Reduction to half size: ``reduction(norm(p))``, p joining the channels of 2 x 2 pixels."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -153,14 +175,17 @@ class PatchMerging(nn.Module):
         self.reduction = nn.Linear(4 * width, width, bias=False)
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, H, W, C] -> [N, H / 2, W / 2, C]``."""
+        """Map ``[N, H, W, C]`` to ``[N, H / 2, W / 2, C]``."""
         return self.reduction(self.norm(windows(t.movedim(-1, 1), 2, 2).flatten(3)))
 
 
 class Bottleneck(nn.Module):
-    """``norm(pointwise(gelu(depthwise(cat(B0, B1, B2)))))`` with
+    """Fusion of the encoder stages at full size.
+
+    ``norm(pointwise(gelu(depthwise(cat(B0, B1, B2)))))`` with
     ``Bi = pixel_shuffle(Ei + lrelu(Si), 2**i)``: Ei are the outputs of the encoder stages, Si the
-    shallow features, max-pooled i times. Slope 0.01."""
+    shallow features, max-pooled i times. Slope 0.01.
+    """
 
     def __init__(self, width: int):
         super().__init__()
@@ -170,7 +195,7 @@ class Bottleneck(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, shallow: Tensor, stages: tuple[Tensor, ...]) -> Tensor:
-        """``[N, C, H, W]`` and ``[N, H / 2**i, W / 2**i, C]`` -> ``[N, H, W, C]``."""
+        """Map ``[N, C, H, W]`` and ``[N, H / 2**i, W / 2**i, C]`` to ``[N, H, W, C]``."""
         parts = []
         for i, e in enumerate(stages):
             shallow = F.max_pool2d(shallow, 2) if i else shallow

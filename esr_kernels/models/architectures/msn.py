@@ -33,9 +33,12 @@ class MSN(Upscaler):
     F0`` with c1 1x1 and c2 separable; the output is ``mean`` added to the pixel shuffle of a last
     3x3 convolution of L.
 
-    ``width``: channels of the trunk, half of them distilled; ``hidden``: channels inside the
-    spatial attention; ``attention_hidden``: inside the contrast attention. The challenge's network
-    is ``MSN()``: 87 612 parameters.
+    The challenge's network is ``MSN()``: 87 612 parameters.
+
+    Args:
+        width: Channels of the backbone, half of them distilled.
+        hidden: Channels inside the spatial attention.
+        attention_hidden: Channels inside the contrast attention.
 
     Source: NTIRE 2024 efficient SR report, team 28 (in its tables only).
     """
@@ -63,9 +66,10 @@ class MSN(Upscaler):
         self.upsampler = named("upsampleOneStep", pixel_shuffle_upsampler(width, 3, scale))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 29 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 29, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.fea_conv(x - self.mean)
@@ -78,8 +82,10 @@ class MSN(Upscaler):
 
 
 class MSNBlock(Distillation):
-    """``cca(esa(trunk(u))) + u``: distillation with separable convolutions, spatial attention added
-    to what it attends to, and contrast attention likewise."""
+    """Distillation with separable convolutions and two attentions: ``cca(esa(trunk(u))) + u``.
+
+    ``trunk`` is ``Distillation``. Spatial attention is added to its input, contrast attention
+    likewise."""
 
     def __init__(self, width: int, hidden: int, attention_hidden: int):
         super().__init__(
@@ -92,28 +98,32 @@ class MSNBlock(Distillation):
         self.cca = ContrastResidual(width, attention_hidden)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         return self.cca(self.esa(super().forward(u))) + u
 
 
 class NormedAttention(VarianceAttention):
-    """Multi-level spatial attention of ``ln(u)``, which is also what it multiplies."""
+    """Multi-level spatial attention that is computed from ``ln(u)`` and multiplies it."""
 
     def __init__(self, channels: int, hidden: int):
         super().__init__(channels, hidden, SeparableConv)
         self.ln = ChannelLayerNorm(channels, EPS)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return super().forward(self.ln(u))
 
 
 class SeparableConv(nn.Module):
-    """``dw2(dw1(pw(x)))``: 1x1 without bias, then depthwise 3x1 and 1x3 with it, mirrored at the
-    borders.
+    """Separable convolution ``dw2(dw1(pw(x)))``, mirrored at the borders.
 
-    ``stride`` is that of both depthwise convolutions in both directions: stride 2 leaves every
-    fourth row and column.
+    pw is 1x1 without bias, dw1 and dw2 are depthwise 3x1 and 1x3 with bias.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the result.
+        stride: The stride of both depthwise convolutions in both directions: stride 2 leaves every
+            fourth row and column.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1):
@@ -124,8 +134,10 @@ class SeparableConv(nn.Module):
         self.dw2 = mirrored((1, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Ci, H, W] -> [N, Co, H, W]``; with stride s, each side divided by s twice, rounded
-        up."""
+        """Map ``[N, Ci, H, W]`` to ``[N, Co, H, W]``.
+
+        With stride s, each side is divided by s twice, rounded up.
+        """
         return self.dw2(self.dw1(self.pw(x)))
 
 

@@ -16,11 +16,14 @@ class PFDNLite(Upscaler):
 
     ``F = head(x)``, then block1 to block4, of which the middle two are pruned; the output is the
     pixel shuffle of ``tail(F) + S``, a 3x3 convolution and each channel of x ``scale * scale``
-    times: the nearest-neighbour enlargement of x is added.
+    times: x, upscaled by nearest neighbour, is added.
 
-    ``width``: channels of the trunk; ``partial``: those of them that a block convolves anew;
-    ``hidden``: channels of the attention's small map. The challenge's network is ``PFDNLite()``:
-    218 288 parameters.
+    The challenge's network is ``PFDNLite()``: 218 288 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        partial: Channels that a block convolves once more.
+        hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, section 4.3.
     """
@@ -38,9 +41,10 @@ class PFDNLite(Upscaler):
         self.tail = nn.Sequential(conv3x3(width, 3 * scale**2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 7 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 7, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         features = self.block2(self.block1(self.head(x)))
@@ -64,15 +68,17 @@ class PFDB(nn.Module):
         self.conv3 = conv3x3(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         t = self.attn(u)
         p = partial_conv(F.silu(self.conv1(t)), self.conv2, F.silu)
         return F.silu(self.conv3(p)) + t
 
 
 class PrunedPFDB(nn.Module):
-    """PFDB with one convolution less: ``silu(conv3(p')) + t``, ``t = attn(u)``, where p' is t with
-    ``silu(conv1(t))`` for its first ``partial`` channels."""
+    """PFDB with one convolution less: ``silu(conv3(p')) + t``, ``t = attn(u)``.
+
+    p' is t with ``silu(conv1(t))`` for its first ``partial`` channels.
+    """
 
     def __init__(self, width: int, partial: int, hidden: int):
         super().__init__()
@@ -81,17 +87,17 @@ class PrunedPFDB(nn.Module):
         self.conv3 = conv3x3(width, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         t = self.attn(u)
         return F.silu(self.conv3(partial_conv(t, self.conv1, F.silu))) + t
 
 
 class LocalAttention(nn.Module):
-    """``up(body(u)) * sigmoid(u[0]) * u``: importance of a region, times a gate for each pixel.
+    """Attention from the importance of a region and a gate for each pixel.
 
-    body is 1x1 to ``hidden`` channels, max-pool 7x7 with stride 3, 3x3 with stride 2 and zero
-    padding, 3x3 back and a sigmoid, on the small map; ``up`` is bilinear to u's own size; u[0] is
-    the first channel. H and W are at least 7.
+    ``up(body(u)) * sigmoid(u[0]) * u``: body is 1x1 to ``hidden`` channels, max-pool 7x7 with
+    stride 3, 3x3 with stride 2 and zero padding, 3x3 back and a sigmoid, on the small map; ``up``
+    is bilinear to u's own size; u[0] is the first channel. H and W are at least 7.
     """
 
     def __init__(self, channels: int, hidden: int):
@@ -105,7 +111,7 @@ class LocalAttention(nn.Module):
         )
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         importance = F.interpolate(
             self.body(u), size=u.shape[-2:], mode="bilinear", align_corners=False
         )

@@ -21,9 +21,11 @@ class QuickSRNet(Upscaler):
     by clip, to [0, 1]; the output is the pixel shuffle of ``clip(anchor(x) + conv_last(h))``,
     anchor 1x1, conv_last 3x3. So the output is in [0, 1].
 
-    ``copies``: of the picture, in ``cat(x, x, x, x)``. The challenge's network is ``QuickSRNet()``,
-    the published size "large": 441 072 parameters. Loaded, it takes one copy, its weights summed
-    over the four.
+    The challenge's network is ``QuickSRNet()``, the published size "large": 441 072 parameters.
+    A loaded network takes one copy, with its weights summed over the four.
+
+    Args:
+        copies: The number of copies of x in ``cat(x, x, x, x)``.
 
     Source: Berger et al., "QuickSRNet: Plain Single-Image Super-Resolution Architecture for Faster
     Inference on Mobile Platforms", 2023; NTIRE 2024 efficient SR challenge, team 11.
@@ -44,16 +46,19 @@ class QuickSRNet(Upscaler):
         self.anchor = nn.Sequential(OrderedDict(net=conv1x1(3, 3 * scale**2)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]`` in [0, 1].
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]`` in [0, 1].
 
-        Any H, W from 1. Raises ``ValueError`` for a wrong rank, channel count or empty batch.
+        H and W may be any numbers from 1.
+
+        Raises:
+            ValueError: The rank or channel count is wrong, or the batch is empty.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         h = self.cnn(torch.cat([x] * self.copies, 1))
         return F.pixel_shuffle((self.anchor(x) + self.conv_last(h)).clamp(0, 1), self.scale)
 
     def inference_form(self) -> "QuickSRNet":
-        """A copy whose first convolution takes the picture once."""
+        """Return a copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
         folded.cnn[0] = fold_repeated_input(self.cnn[0], self.copies)
         folded.copies = 1

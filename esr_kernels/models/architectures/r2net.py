@@ -3,17 +3,20 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..backbones.residual_backbone import ResidualBackbone, block_keys, detect_backbone, numbered
 from ..blocks import ESA, RLFB_SLOPE, conv1x1, conv3x3
 from ..network import Network, Shapes
 from ..shapes import vote
-from .residual_backbone import ResidualTrunk, block_keys, detect_trunk, numbered
 
 
-class R2Net(ResidualTrunk):
-    """RLFN's trunk without any bias, conv_2 a 1x1 convolution, and ``blocks`` times ``RRFB``.
+class R2Net(ResidualBackbone):
+    """RLFN's backbone without any bias, conv_2 a 1x1 convolution, and ``blocks`` times ``RRFB``.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map. The
-    challenge's network is ``R2Net()``: 214 800 parameters.
+    The challenge's network is ``R2Net()``: 214 800 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 29.
     """
@@ -27,7 +30,7 @@ class R2Net(ResidualTrunk):
 
 
 class RRFB(nn.Module):
-    """``esa(c3_r(lrelu(c1_r(u))))`` with 3x3 convolutions and slope 0.05; nothing is added.
+    """Block without a skip: ``esa(c3_r(lrelu(c1_r(u))))`` with 3x3 convolutions and slope 0.05.
 
     Source: NTIRE 2024 efficient SR report, team 29.
     """
@@ -39,14 +42,14 @@ class RRFB(nn.Module):
         self.esa = ESA(width, esa_hidden, side=False, bias=False)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         return self.esa(self.c3_r(F.leaky_relu(self.c1_r(u), RLFB_SLOPE)))
 
 
 def _detect(shapes: Shapes) -> dict | None:
     if {"c2_r.weight", "c5.weight"} & block_keys(shapes):
         return None
-    found = detect_trunk(shapes, r"block_\d+\.c[13]_r\.weight")
+    found = detect_backbone(shapes, r"block_\d+\.c[13]_r\.weight")
     esa_hidden = vote(shapes, r"block_\d+\.esa\.conv[123]\.weight", 0)
     return found and esa_hidden and found | {"esa_hidden": esa_hidden}
 

@@ -3,19 +3,22 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..backbones.residual_backbone import ResidualBackbone, detect_backbone, numbered
 from ..blocks import ESA, ChannelLayerNorm, conv1x1, conv3x3
 from ..network import Network, Shapes
 from ..shapes import vote
-from .residual_backbone import ResidualTrunk, detect_trunk, numbered
 
 EPSILON = 1e-6
 
 
-class RCN(ResidualTrunk):
-    """RLFN's trunk with ``blocks`` times ``RCB``.
+class RCN(ResidualBackbone):
+    """RLFN's backbone with ``blocks`` times ``RCB``.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map. The
-    challenge's network is ``RCN()``: 238 360 parameters.
+    The challenge's network is ``RCN()``: 238 360 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 04.
     """
@@ -28,8 +31,10 @@ class RCN(ResidualTrunk):
 
 
 class RCB(nn.Module):
-    """``esa(c5(ln2(r3 + z)))`` where ``z = ln1(u)`` and r3 is z after three 3x3 convolutions, each
-    followed by GELU. ln1 and ln2 normalise over the channels of each pixel.
+    """RLFB with two norms: ``esa(c5(ln2(r3 + z)))`` where ``z = ln1(u)``.
+
+    r3 is z after three 3x3 convolutions, each followed by GELU. ln1 and ln2 normalise over the
+    channels of each pixel.
 
     Source: NTIRE 2024 efficient SR report, team 04.
     """
@@ -45,7 +50,7 @@ class RCB(nn.Module):
         self.esa = ESA(width, esa_hidden)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         z = self.ln1(u)
         r1 = F.gelu(self.conv1_r(z))
         r2 = F.gelu(self.conv2_r(r1))
@@ -54,7 +59,7 @@ class RCB(nn.Module):
 
 
 def _detect(shapes: Shapes) -> dict | None:
-    found = detect_trunk(shapes, r"block_\d+\.conv\d_r\.weight")
+    found = detect_backbone(shapes, r"block_\d+\.conv\d_r\.weight")
     esa_hidden = vote(shapes, r"block_\d+\.esa\.conv_f\.weight", 0)
     return found and found | {"esa_hidden": esa_hidden or 16}
 

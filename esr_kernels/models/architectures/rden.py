@@ -1,20 +1,23 @@
-"""RDEN, an RLFN without biases and 1x1 convolutions in its trunk (team 26)."""
+"""RDEN, an RLFN without biases and without 1x1 convolutions in its backbone (team 26)."""
 
 import torch.nn.functional as F
 from torch import nn
 
+from ..backbones.residual_backbone import ResidualBackbone, detect_backbone, numbered
 from ..blocks import ESA, RLFB, rlfb_layers
 from ..network import Network, Shapes
 from ..reparam import named
 from ..shapes import blocks, vote
-from .residual_backbone import ResidualTrunk, detect_trunk, numbered
 
 
-class RDEN(ResidualTrunk):
-    """RLFN's trunk with GELU, no c5 in the blocks, and biases in ESA only.
+class RDEN(ResidualBackbone):
+    """RLFN's backbone with GELU, no c5 in the blocks, and biases in ESA only.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map. The
-    challenge's network is ``RDEN()``: 201 752 parameters.
+    The challenge's network is ``RDEN()``: 201 752 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 26.
     """
@@ -32,7 +35,7 @@ def _block(width: int, esa_hidden: int) -> RLFB:
 
 
 def _detect(shapes: Shapes) -> dict | None:
-    found = detect_trunk(shapes, r"block_\d+\.c\d_r\.conv_infer\.weight")
+    found = detect_backbone(shapes, r"block_\d+\.c\d_r\.conv_infer\.weight")
     scale = blocks(shapes, r"upsampler_x(\d+)\.")
     esa_hidden = vote(shapes, r"block_\d+\.esa\.conv_f\.weight", 0)
     return found and found | {"scale": scale or 4, "esa_hidden": esa_hidden or 16}

@@ -28,9 +28,13 @@ class RFDN(Upscaler):
     F0`` with a 1x1 convolution c and slope 0.05, and the output is the pixel shuffle of a last 3x3
     convolution of L.
 
-    ``width``: channels of the trunk, half of them distilled; ``esa_hidden``: channels of the
-    attention's small map. ``data_range``: the range the weights were trained in; x is multiplied by
-    it and the output divided. The challenge's network is ``RFDN()``: 433 448 parameters.
+    The challenge's network is ``RFDN()``: 433 448 parameters.
+
+    Args:
+        width: Channels of the backbone, half of them distilled.
+        esa_hidden: Channels inside ESA.
+        data_range: The range that the weights were trained in; x is multiplied by it and the output
+            divided by it.
 
     Source: Liu et al., "Residual Feature Distillation Network for Lightweight Image
     Super-Resolution", 2020; NTIRE 2024 efficient SR report, team 30.
@@ -62,9 +66,10 @@ class RFDN(Upscaler):
         self.upsampler = pixel_shuffle_upsampler(width, out_channels, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Cin, H, W]`` in [0, 1] -> ``[N, Cout, scale*H, scale*W]``, not clamped.
+        """Map ``[N, Cin, H, W]`` in [0, 1] to ``[N, Cout, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 15 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 15, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.fea_conv(x * self.data_range)
@@ -76,7 +81,7 @@ class RFDN(Upscaler):
 
 
 class RFDB(Distillation):
-    """Residual feature distillation block: ``esa`` of the trunk with 3x3 convolutions.
+    """Residual feature distillation block: ``esa`` of ``Distillation`` with 3x3 convolutions.
 
     Source: Liu et al., 2020 (RFDN).
     """
@@ -91,7 +96,7 @@ class RFDB(Distillation):
         self.esa = DeepESA(width, esa_hidden)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         return self.esa(super().forward(u))
 
 

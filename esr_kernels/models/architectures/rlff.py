@@ -3,19 +3,23 @@
 import torch.nn.functional as F
 from torch import nn
 
+from ..backbones.residual_backbone import ResidualBackbone, detect_rlfb, numbered
 from ..blocks import ESA, RLFB, GatedFFN, conv1x1, rlfb_layers
 from ..network import Network, Shapes
 from ..shapes import vote
-from .residual_backbone import ResidualTrunk, detect_rlfb, numbered
 
 
-class RLFF(ResidualTrunk):
-    """RLFN's trunk with an RLFB for every odd block and a gated feed-forward block for every even
-    one, all with GELU. Nothing is added to what a feed-forward block gives.
+class RLFF(ResidualBackbone):
+    """RLFN's backbone with gated feed-forward blocks between its own.
 
-    ``width``: channels of the trunk; ``mid``: channels between the convolutions of an RLFB;
-    ``ffn_hidden``: channels of each half in a feed-forward block; ``esa_hidden``: channels of the
-    attention's small map. The challenge's network is ``RLFF()``: 297 708 parameters.
+    Every odd block is an RLFB, every even one a gated feed-forward block without a skip; all have
+    GELU. The challenge's network is ``RLFF()``: 297 708 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of an RLFB.
+        ffn_hidden: Channels of each half in a feed-forward block.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 05.
     """

@@ -1,21 +1,25 @@
 """RLFN, the residual local feature network: the challenge's baseline (team 00)."""
 
+from ..backbones.residual_backbone import ResidualBackbone, block_keys, detect_rlfb, numbered
 from ..blocks import ESA, RLFB, conv1x1, rlfb_layers
 from ..network import Network, Shapes
 from ..shapes import scale_and_channels, size
-from .residual_backbone import ResidualTrunk, block_keys, detect_rlfb, numbered
 
 
-class RLFN(ResidualTrunk):
+class RLFN(ResidualBackbone):
     """Residual Local Feature Network.
 
     ``F0 = conv_1(x)``, then ``blocks`` times RLFB, ``L = conv_2(F) + F0``, and the output is the
     pixel shuffle of a last 3x3 convolution of L.
 
-    ``width``: channels of the trunk; ``mid``: channels between the convolutions of a block;
-    ``esa_hidden``: channels of the attention's small map. ``data_range``: the range the weights
-    were trained in; x is multiplied by it and the output divided. The challenge's network is
-    ``RLFN(46, mid=48)``: 317 218 parameters.
+    The challenge's network is ``RLFN(46, mid=48)``: 317 218 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of a block.
+        esa_hidden: Channels inside ESA.
+        data_range: The range that the weights were trained in; x is multiplied by it and the output
+            divided by it.
 
     Source: Kong et al., "Residual Local Feature Network for Efficient Super-Resolution", 2022;
     NTIRE 2024 efficient SR report, section 2.2.
@@ -52,7 +56,7 @@ def plain_block(width: int, mid: int, esa_hidden: int) -> RLFB:
 
 
 def detect_plain(shapes: Shapes) -> dict | None:
-    """Sizes of a network of nothing but ``plain_block``, RLFN or LightRLFN; else None."""
+    """Read the sizes of a network of ``plain_block`` alone, RLFN or LightRLFN; None if another."""
     keys = block_keys(shapes)
     relatives = {"bn1.weight", "c2_r.0.weight", "c4_r.weight", "project_in.weight"}
     return detect_rlfb(shapes) if "c1_r.bias" in keys and not relatives & keys else None
@@ -61,7 +65,7 @@ def detect_plain(shapes: Shapes) -> dict | None:
 def _detect(shapes: Shapes) -> dict | None:
     found = detect_plain(shapes)
     if found is None or (found["width"], found["mid"]) == (36, 48):
-        # LightRLFN (team 16) has the same keys, but adds the enlarged input: it is no RLFN.
+        # LightRLFN (team 16) has the same keys, but adds the upscaled input: it is no RLFN.
         return None
     in_channels = size(shapes, "conv_1.weight", 1, 3)
     scale, out_channels = scale_and_channels(shapes, "upsampler.0.weight", in_channels)

@@ -4,18 +4,21 @@ import copy
 
 from torch import Tensor, nn
 
+from ..backbones.residual_backbone import ResidualBackbone, block_keys, detect_rlfb, numbered
 from ..blocks import ESA, RLFB, conv1x1, rlfb_layers
 from ..network import Network, Shapes
 from ..reparam import fold_batch_norm
-from .residual_backbone import ResidualTrunk, block_keys, detect_rlfb, numbered
 
 
-class RLFNB(ResidualTrunk):
+class RLFNB(ResidualBackbone):
     """RLFN with a batch norm before the first activation of every block.
 
-    ``width``: channels of the trunk; ``mid``: channels between the convolutions of a block;
-    ``esa_hidden``: channels of the attention's small map. The weights were trained in 0..255. The
-    challenge's network is ``RLFNB()``: 317 602 parameters.
+    The weights were trained in 0..255. The challenge's network is ``RLFNB()``: 317 602 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        mid: Channels between the convolutions of a block.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 13.
     """
@@ -35,7 +38,7 @@ class RLFNB(ResidualTrunk):
         super().__init__(width, numbered(parts), scale=scale, data_range=255.0)
 
     def inference_form(self) -> "RLFNB":
-        """A copy whose batch norms are folded into the convolutions before them."""
+        """Return a copy whose batch norms are folded into the convolutions before them."""
         folded = copy.deepcopy(self)
         for block in folded.modules():
             if isinstance(block, NormedRLFB) and isinstance(block.bn1, nn.BatchNorm2d):
@@ -53,7 +56,7 @@ class NormedRLFB(RLFB):
         self.bn1 = nn.BatchNorm2d(mid)
 
     def first(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W] -> [N, mid, H, W]``."""
+        """Map ``[N, width, H, W]`` to ``[N, mid, H, W]``."""
         return self.bn1(self.c1_r(u))
 
 

@@ -14,7 +14,7 @@ from ..shapes import blocks, size, vote
 
 SLOPE = 0.2
 RESIDUAL_SCALE = 0.2
-ENLARGED = 4  # by the network itself, whatever is done to the picture before
+ENLARGED = 4  # by the network itself, after any unshuffling
 
 # Parts of the keys here (ESRGAN's) and in BasicSR's checkpoints, Real-ESRGAN's among them.
 SPELLINGS = (
@@ -33,10 +33,14 @@ class RRDBNet(Upscaler):
     ``F = lrelu(upconv(up2(F)))`` with upconv1 and with upconv2, where ``up2`` is nearest neighbour,
     and the output is ``conv_last(lrelu(HRconv(F)))``. All are 3x3 convolutions; slope 0.2.
 
-    ``width``: channels of the trunk; ``growth``: channels that each convolution of a dense block
-    adds. ``scale``: 4, or 2 or 1, for which the pixels of x are first unshuffled by 2 or 4, after
-    mirroring at the bottom and the right up to a multiple. The challenge's network is
-    ``RRDBNet()``: 16 697 987 parameters; its weights were never released.
+    The challenge's network is ``RRDBNet()``: 16 697 987 parameters; its weights were never
+    released.
+
+    Args:
+        width: Channels of the backbone.
+        growth: Channels that each convolution of a dense block adds.
+        scale: 4, or 2 or 1, for which the pixels of x are first unshuffled by 2 or 4, after
+            mirroring at the bottom and the right up to a multiple.
 
     Source: Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", 2018;
     scales 2 and 1: Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure
@@ -59,8 +63,8 @@ class RRDBNet(Upscaler):
             raise ValueError(f"RRDBNet enlarges pictures 4, 2 or 1 times, not {scale}")
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
         self.factor = ENLARGED // scale
-        self.min_size = self.factor // 2 + 1  # a mirror adds less than there is
-        # In the order of the keys: a seed then gives the same weights as everywhere.
+        self.min_size = self.factor // 2 + 1  # mirroring adds fewer pixels than there are
+        # In the order of the keys, so that a seed gives the same weights as in other programs.
         self.conv_first = conv3x3(in_channels * self.factor**2, width)
         self.RRDB_trunk = nn.Sequential(*(RRDB(width, growth) for _ in range(blocks)))
         self.trunk_conv = conv3x3(width, width)
@@ -70,10 +74,13 @@ class RRDBNet(Upscaler):
         self.conv_last = conv3x3(width, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Cin, H, W]`` in [0, 1] -> ``[N, Cout, scale*H, scale*W]``, not clamped.
+        """Map ``[N, Cin, H, W]`` in [0, 1] to ``[N, Cout, scale*H, scale*W]``, not clamped.
 
-        Any H, W from 1; from 2 with scale 2, from 3 with scale 1. Raises ``ValueError`` for less
-        and for a wrong rank, channel count or empty batch.
+        H and W must be at least 1; 2 with scale 2, 3 with scale 1.
+
+        Raises:
+            ValueError: H or W is too small, the rank or channel count is wrong, or the batch is
+                empty.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         if self.factor == 1:
@@ -100,13 +107,15 @@ class RRDB(nn.Module):
         self.RDB3 = RDB(width, growth)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return RESIDUAL_SCALE * self.RDB3(self.RDB2(self.RDB1(u))) + u
 
 
 class RDB(nn.Module):
-    """Dense block: ``0.2 * conv5(cat(u, a1, a2, a3, a4)) + u``; each ``ak`` is ``lrelu(convk(.))``
-    of u and all before it."""
+    """Dense block: ``0.2 * conv5(cat(u, a1, a2, a3, a4)) + u``.
+
+    Each ``ak`` is ``lrelu(convk(.))`` of u and all before it.
+    """
 
     def __init__(self, width: int, growth: int):
         super().__init__()
@@ -117,7 +126,7 @@ class RDB(nn.Module):
         self.conv5 = conv3x3(width + 4 * growth, width)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         a1 = _act(self.conv1(u))
         a2 = _act(self.conv2(torch.cat([u, a1], 1)))
         a3 = _act(self.conv3(torch.cat([u, a1, a2], 1)))

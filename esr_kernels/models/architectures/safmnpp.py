@@ -20,14 +20,16 @@ FACTOR = 8
 
 
 class SAFMNPP(Upscaler):
-    """SAFMN++.
+    """SAFMN++, spatially adaptive feature modulation with one pooled scale.
 
     ``F = to_feat(x)``, then ``blocks`` times ``F = conv2(conv1(F)) + F``, where conv1 modulates a
     third of the channels and conv2 mixes all; the output is the pixel shuffle of a last 3x3
-    convolution of F, added to the bilinear enlargement of x. No convolution has a bias.
+    convolution of F, added to the bilinearly upscaled x. No convolution has a bias. The challenge's
+    network is ``SAFMNPP()``: 211 572 parameters.
 
-    ``width``: channels of the trunk; ``hidden``: channels inside the mixer. The challenge's network
-    is ``SAFMNPP()``: 211 572 parameters.
+    Args:
+        width: Channels of the backbone.
+        hidden: Channels inside the mixer.
 
     Source: NTIRE 2024 efficient SR report, section 4.8, after Sun et al., "Spatially-Adaptive
     Feature Modulation for Efficient Image Super-Resolution", 2023.
@@ -43,16 +45,17 @@ class SAFMNPP(Upscaler):
         self.to_img = pixel_shuffle_upsampler(width, 3, scale, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 8 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 8, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         return self.to_img(self.feats(self.to_feat(x))) + bilinear(x, self.scale)
 
 
 class SAFMNPPBlock(nn.Module):
-    """``conv2(conv1(t)) + t``."""
+    """Residual block ``conv2(conv1(t)) + t``."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -60,16 +63,16 @@ class SAFMNPPBlock(nn.Module):
         self.conv2 = ConvMixer(width, hidden)
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return self.conv2(self.conv1(t)) + t
 
 
 class SimpleSAFM(nn.Module):
-    """``out(gelu(cat(r, gelu(up(dwconv(shrink(a)))) * a)))``: SAFM with one scale, for a third.
+    """SAFM with one scale, for a third of the channels.
 
-    a is the first third of ``proj(t)``, 3x3, and r the rest; a is shrunk by 8, dwconv is depthwise
-    3x3, ``up`` is bilinear to a's own size, out is 1x1.
-    """
+    ``out(gelu(cat(r, gelu(up(dwconv(shrink(a)))) * a)))``: a is the first third of ``proj(t)``,
+    3x3, and r the rest; a is shrunk by 8, dwconv is depthwise 3x3, ``up`` is bilinear to a's own
+    size, out is 1x1."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -79,7 +82,7 @@ class SimpleSAFM(nn.Module):
         self.out = conv1x1(width, width, bias=False)
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         a, r = self.proj(t).split(self.parts, dim=1)
         small = self.dwconv(shrink(a, FACTOR))
         gate = F.interpolate(small, size=t.shape[-2:], mode="bilinear", align_corners=False)
@@ -87,7 +90,7 @@ class SimpleSAFM(nn.Module):
 
 
 class ConvMixer(nn.Module):
-    """``conv2(gelu(conv1(s)))``, 3x3 to ``hidden`` channels and 1x1 back."""
+    """Feed-forward ``conv2(gelu(conv1(s)))``, 3x3 to ``hidden`` channels and 1x1 back."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -95,7 +98,7 @@ class ConvMixer(nn.Module):
         self.conv2 = conv1x1(hidden, width, bias=False)
 
     def forward(self, s: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return self.conv2(F.gelu(self.conv1(s)))
 
 

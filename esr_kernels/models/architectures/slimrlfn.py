@@ -5,19 +5,22 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from ..backbones.residual_backbone import ResidualBackbone, detect_backbone
 from ..blocks import ESA, RLFB, conv1x1, rlfb_layers
 from ..network import Network, Shapes
 from ..shapes import vote
-from .residual_backbone import ResidualTrunk, detect_trunk
 
 
-class SlimRLFN(ResidualTrunk):
+class SlimRLFN(ResidualBackbone):
     """RLFN with narrow blocks, whose ESA has no convolution conv_f.
 
-    ``width``: channels of the trunk; ``mids``: for each block, the channels between its
-    convolutions; ``esa_hidden``: channels of the attention's small map. The weights were trained in
-    0..255. The challenge's network is ``SlimRLFN()``: 207 774 parameters; its pruned form has
-    ``mids=(28, 28, 28, 28, 28, 30)``: 197 134.
+    The weights were trained in 0..255. The challenge's network is ``SlimRLFN()``: 207 774
+    parameters; its pruned form has ``mids=(28, 28, 28, 28, 28, 30)``: 197 134.
+
+    Args:
+        width: Channels of the backbone.
+        mids: For each block, the channels between its convolutions.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 21.
     """
@@ -46,7 +49,7 @@ def _block(width: int, mid: int, esa_hidden: int) -> RLFB:
 
 
 def _detect(shapes: Shapes) -> dict | None:
-    found = detect_trunk(
+    found = detect_backbone(
         shapes,
         r"block_list\.\d+\.c5\.weight",
         block=r"block_list\.(\d+)\.",

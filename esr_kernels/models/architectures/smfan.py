@@ -27,9 +27,13 @@ class SMFAN(Upscaler):
     n gives the channels of each pixel length 1; the output is the pixel shuffle of a last 3x3
     convolution of ``F + F0``.
 
-    ``width``: channels of the trunk; ``detail``: channels inside the branch of details; ``hidden``:
-    channels inside the feed-forward; ``partial``: those of them that it convolves. The challenge's
-    network is ``SMFAN()``: 84 408 parameters.
+    The challenge's network is ``SMFAN()``: 84 408 parameters.
+
+    Args:
+        width: Channels of the backbone.
+        detail: Channels inside the branch of details.
+        hidden: Channels inside the feed-forward.
+        partial: Channels that the feed-forward convolves.
 
     Source: Zheng et al., "SMFANet: A Lightweight Self-Modulation Feature Aggregation Network for
     Efficient Image Super-Resolution", 2024; NTIRE 2024 efficient SR report, section 4.6.
@@ -56,9 +60,10 @@ class SMFAN(Upscaler):
         self.to_img = pixel_shuffle_upsampler(width, 3, scale, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below 8 and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below 8, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.to_feat(x)
@@ -66,8 +71,10 @@ class SMFAN(Upscaler):
 
 
 class SMFANBlock(nn.Module):
-    """``s = smfa(n(t)) + t``, then ``pcfn(n(s)) + s``, with ``n(t) = t / max(|t|, 1e-12)`` for the
-    channels of each pixel."""
+    """Block of SMFAN: ``s = smfa(n(t)) + t``, then ``pcfn(n(s)) + s``.
+
+    ``n(t) = t / max(|t|, 1e-12)`` for the channels of each pixel.
+    """
 
     def __init__(self, width: int, detail: int, hidden: int, partial: int):
         super().__init__()
@@ -75,20 +82,19 @@ class SMFANBlock(nn.Module):
         self.pcfn = PCFN(width, hidden, partial)
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         s = self.smfa(F.normalize(t, dim=1)) + t
         return self.pcfn(F.normalize(s, dim=1)) + s
 
 
 class SMFA(nn.Module):
-    """Self-modulation feature aggregation: ``linear_2(v * g + lde(y))``; y, v are the halves of
-    ``linear_0(u)``.
+    """Self-modulation feature aggregation: ``linear_2(v * g + lde(y))``.
 
-    The gate g is ``gelu(linear_1(dw_conv(shrink(v)) + var(v)))``, brought back to H x W by nearest
-    neighbour: v is shrunk by 8, and var is the unbiased variance of each channel over the picture.
-    lde, the branch of details, is a 3x3 convolution of each channel to ``detail / C`` of them, 1x1,
-    GELU and 1x1.
-    """
+    y, v are the halves of ``linear_0(u)``. The gate g is
+    ``gelu(linear_1(dw_conv(shrink(v)) + var(v)))``, brought back to H x W by nearest neighbour: v
+    is shrunk by 8, and var is the unbiased variance of each channel over the picture. lde, the
+    branch of details, is a 3x3 convolution of each channel to ``detail / C`` of them, 1x1, GELU and
+    1x1."""
 
     def __init__(self, channels: int, detail: int):
         super().__init__()
@@ -99,7 +105,7 @@ class SMFA(nn.Module):
         self.dw_conv = depthwise(channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         y, v = self.linear_0(u).chunk(2, dim=1)
         variance = v.var((2, 3), keepdim=True)
         small = F.gelu(self.linear_1(self.dw_conv(shrink(v, FACTOR)) + variance))
@@ -115,9 +121,11 @@ def _local_details(channels: int, detail: int) -> nn.Sequential:
 
 
 class PCFN(nn.Module):
-    """Partial convolution feed-forward: ``conv_2(h')``, where ``h = gelu(conv_0(u))`` and in h' the
-    first ``partial`` channels of h are ``gelu(conv_1(.))`` of themselves; conv_0, conv_2 are 1x1,
-    conv_1 is 3x3."""
+    """Partial convolution feed-forward: ``conv_2(h')``.
+
+    ``h = gelu(conv_0(u))``, and in h' the first ``partial`` channels of h are ``gelu(conv_1(.))``
+    of themselves; conv_0, conv_2 are 1x1, conv_1 is 3x3.
+    """
 
     def __init__(self, channels: int, hidden: int, partial: int):
         super().__init__()
@@ -126,7 +134,7 @@ class PCFN(nn.Module):
         self.conv_2 = conv1x1(hidden, channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return self.conv_2(partial_conv(F.gelu(self.conv_0(u)), self.conv_1, F.gelu))
 
 

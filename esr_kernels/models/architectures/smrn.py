@@ -3,21 +3,22 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..backbones.residual_backbone import ResidualBackbone, block_keys, detect_backbone, numbered
 from ..blocks import ESA, RLFB, BSConv, conv1x1, conv3x3, register_mean
 from ..network import Network, Shapes
 from ..shapes import vote
-from .residual_backbone import ResidualTrunk, block_keys, detect_trunk, numbered
 
 
-class SMRN(ResidualTrunk):
+class SMRN(ResidualBackbone):
     """Separable-Mixable Residual Network.
 
-    RLFN's trunk for the picture without its mean, which is added again in the end. conv_2 and c1_r
-    and c3_r of the blocks are blueprint-separable; the blocks have GELU, and no bias in c2_r and
-    c5, like conv_1.
+    RLFN's backbone on ``x - mean``; the mean is added to the output. conv_2 and, in the blocks,
+    c1_r and c3_r are blueprint-separable. The blocks have GELU, and no bias in c2_r and c5; conv_1
+    has none either. The challenge's network is ``SMRN()``: 165 344 parameters.
 
-    ``width``: channels of the trunk; ``esa_hidden``: channels of the attention's small map. The
-    challenge's network is ``SMRN()``: 165 344 parameters.
+    Args:
+        width: Channels of the backbone.
+        esa_hidden: Channels inside ESA.
 
     Source: NTIRE 2024 efficient SR report, team 10.
     """
@@ -32,11 +33,11 @@ class SMRN(ResidualTrunk):
         self.conv_2 = BSConv(width, width)
 
     def enter(self, x: Tensor) -> Tensor:
-        """``x - mean``."""
+        """Subtract the mean colour."""
         return x - self.mean
 
     def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
-        """``enlarged + mean``."""
+        """Add the mean colour."""
         return enlarged + self.mean
 
 
@@ -50,7 +51,7 @@ def _block(width: int, esa_hidden: int) -> RLFB:
 def _detect(shapes: Shapes) -> dict | None:
     if "c2_r.weight" not in block_keys(shapes):
         return None
-    found = detect_trunk(shapes, r"block_\d+\.c[13]_r\.pw\.weight")
+    found = detect_backbone(shapes, r"block_\d+\.c[13]_r\.pw\.weight")
     esa_hidden = vote(shapes, r"block_\d+\.esa\.conv_f\.weight", 0)
     return found and found | {"esa_hidden": esa_hidden or 16}
 

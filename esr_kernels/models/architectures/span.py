@@ -27,10 +27,16 @@ class SPAN(Upscaler):
     output of the first block, t6 the activated first hidden map of the sixth. The mean is not added
     back: the network gives pictures in [0, 1] directly.
 
-    ``width``: channels of the trunk; 28 in the challenge (team 38, 150 688 parameters), 26 in team
-    39's, 48 and 52 in published files. ``norm=False`` is the published ``no_norm`` variant, marked
-    by a buffer of that name. ``training_form``: build every 3x3 of the trunk as ``Conv3XC``, the
-    over-parameterised form for training; ``slim()`` merges it.
+    Args:
+        width: Channels of the backbone; 28 in the challenge (team 38, 150 688 parameters), 26 in
+            team 39's network, 48 and 52 in published files.
+        scale: The upscaling factor.
+        in_channels: Channels of the picture.
+        out_channels: Channels of the output.
+        norm: Subtract the mean and multiply by 255. False is the published ``no_norm`` variant,
+            marked by a buffer of that name.
+        training_form: Build every 3x3 convolution of the backbone as ``Conv3XC``, the
+            over-parameterised form for training; ``slim()`` merges it.
 
     Source: Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution",
     2023; NTIRE 2024 efficient SR report, section 4.1.
@@ -72,9 +78,12 @@ class SPAN(Upscaler):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Cin, H, W]`` in [0, 1] -> ``[N, Cout, scale*H, scale*W]``, not clamped.
+        """Map ``[N, Cin, H, W]`` in [0, 1] to ``[N, Cout, scale*H, scale*W]``, not clamped.
 
-        Any H, W from 1. Raises ``ValueError`` for a wrong rank, channel count or empty batch.
+        H and W may be any numbers from 1.
+
+        Raises:
+            ValueError: The rank or channel count is wrong, or the batch is empty.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         z = (x - self.mean) * 255 if self.norm else x

@@ -1,4 +1,4 @@
-"""The parts networks are built from: one readable implementation each, official parameter names."""
+"""Building blocks of networks: readable implementations with the official parameter names."""
 
 from .channel_attention import ContrastAttention, SqueezeExcitation
 from .channel_norm import ChannelLayerNorm, PixelLayerNorm

@@ -11,8 +11,8 @@ class ContrastAttention(nn.Module):
     """Contrast-aware channel attention: ``u * sigmoid(conv_du(std(u) + mean(u)))``.
 
     Mean and (population) standard deviation are those of each channel over the picture; there is no
-    epsilon under the root. conv_du is 1x1 to ``hidden`` channels, ``act``, and 1x1 back, with a
-    batch norm behind it if ``norm``.
+    epsilon under the root. conv_du is 1x1 to ``hidden`` channels, ``act``, and 1x1 back, followed
+    by a batch norm if ``norm``.
 
     Source: Hui et al., "Lightweight Image Super-Resolution with Information Multi-distillation
     Network", 2019.
@@ -25,7 +25,7 @@ class ContrastAttention(nn.Module):
             self.conv_du.append(nn.BatchNorm2d(channels))
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         contrast = torch.std(u, dim=(2, 3), correction=0, keepdim=True)
         return u * torch.sigmoid(self.conv_du(contrast + F.adaptive_avg_pool2d(u, 1)))
 
@@ -48,6 +48,6 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         means = F.adaptive_avg_pool2d(u, 1).flatten(1)
         return u * torch.sigmoid(self.fc(means))[:, :, None, None]

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 
 class ChannelLayerNorm(nn.Module):
-    """``weight * (x - mean) / sqrt(var + eps) + bias`` with mean and (population) variance taken
-    over the channels of each pixel.
+    """Layer norm over the channels of each pixel: ``weight * (x - mean) / sqrt(var + eps) + bias``.
+
+    Mean and (population) variance are those of the channels of a pixel.
 
     Source: Ba et al., "Layer Normalization", 2016, with the channels of a pixel as the layer.
     """
@@ -18,8 +19,8 @@ class ChannelLayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
-        # Means twice, and not var_mean, which is five times as slow along a strided dimension.
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
+        # Two means instead of var_mean, which is five times as slow along a strided dimension.
         centred = x - x.mean(1, keepdim=True)
         scale = torch.rsqrt(centred.square().mean(1, keepdim=True) + self.eps)
         weight, bias = (p.view(1, -1, 1, 1) for p in (self.weight, self.bias))
@@ -27,10 +28,11 @@ class ChannelLayerNorm(nn.Module):
 
 
 class PixelLayerNorm(nn.LayerNorm):
-    """``ChannelLayerNorm`` by torch's own kernel, for the networks whose official code calls it:
-    what counts operations sees it there too. The result lies channels-last in memory.
-    """
+    """``ChannelLayerNorm`` by torch's own kernel, for networks whose official code calls it.
+
+    A counter of operations then sees it as in the official code. The result is channels-last in
+    memory."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)

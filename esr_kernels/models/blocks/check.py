@@ -1,4 +1,4 @@
-"""The one check of a network's input."""
+"""The check of a network's input."""
 
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -7,12 +7,18 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 def check_picture(x: Tensor, channels: int, min_size: int) -> Tensor:
     """Return ``x`` itself if it is a batch ``[N, channels, H, W]`` with H, W >= ``min_size``.
 
-    ``x``: any floating dtype, N >= 1. Raises ``TypeError`` for what is no floating-point tensor,
-    ``ValueError`` for a wrong rank, channel count or size.
+    ``torch.fx`` records a call as one node and does not look inside (a Proxy is handled by the
+    protocol that torch's own functions use), so tracing meets no branch on a size. The result is
+    the input: a graph pass may keep the node or drop it where something else checks.
 
-    ``torch.fx`` records a call as one node and does not look inside (a Proxy is handed over through
-    the protocol that torch's own functions use), so tracing meets no branch on a size. The result
-    is the input: a graph pass may keep the node or drop it where something else checks.
+    Args:
+        x: The batch, of any floating-point dtype, with N >= 1.
+        channels: The number of channels that the network takes.
+        min_size: The least height and width in pixels.
+
+    Raises:
+        TypeError: ``x`` is not a floating-point tensor.
+        ValueError: The rank, channel count or size is wrong.
     """
     if has_torch_function_unary(x):
         return handle_torch_function(check_picture, (x,), x, channels, min_size)

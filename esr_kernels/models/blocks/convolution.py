@@ -1,17 +1,19 @@
-"""Convolutions as nearly every network of the challenge uses them: padding that keeps H and W."""
+"""Convolutions as nearly every network of the challenge has them: padding keeps H and W."""
 
 from functools import partial
 
 from torch import Tensor, nn
 
 
-def conv3x3(in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = True):
-    """3x3, stride 1, zero padding 1: ``[N, Ci, H, W] -> [N, Co, H, W]``, an ``nn.Conv2d``."""
+def conv3x3(
+    in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = True
+) -> nn.Conv2d:
+    """Make a 3x3 convolution, stride 1, zero padding 1: ``[N, Ci, H, W]`` to ``[N, Co, H, W]``."""
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=bias)
 
 
 def conv1x1(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Conv2d:
-    """1x1: ``[N, Ci, H, W] -> [N, Co, H, W]``."""
+    """Make a 1x1 convolution: ``[N, Ci, H, W]`` to ``[N, Co, H, W]``."""
     return nn.Conv2d(in_channels, out_channels, 1, bias=bias)
 
 
@@ -24,10 +26,17 @@ def depthwise(
     padding_mode: str = "zeros",
     bias: bool = True,
 ) -> nn.Conv2d:
-    """One ``kernel x kernel`` filter (a pair: rows x columns) for each channel, padded on all sides
-    as ``padding_mode`` says ("zeros", or "reflect": mirrored without the edge pixel).
+    """Make a depthwise convolution, padded on all sides.
 
-    ``[N, C, H, W] -> [N, C, ceil(H / stride), ceil(W / stride)]`` for odd kernels.
+    It maps ``[N, C, H, W]`` to ``[N, C, ceil(H / stride), ceil(W / stride)]`` for odd kernels.
+
+    Args:
+        channels: The number of channels.
+        kernel: The size of the kernel, or its rows and columns.
+        stride: The stride.
+        dilation: The dilation.
+        padding_mode: "zeros", or "reflect": mirrored without the edge pixel.
+        bias: Add a bias.
     """
     rows, columns = kernel if isinstance(kernel, tuple) else (kernel, kernel)
     return nn.Conv2d(
@@ -44,10 +53,10 @@ def depthwise(
 
 
 def same_padding(convolution: nn.Conv2d) -> nn.Conv2d:
-    """``convolution``, whose padding keeps H and W, with that padding under the name "same".
+    """Rename the padding of ``convolution``, which keeps H and W, to "same", and return it.
 
-    It computes what it did. But fvcore, whose FLOPs are the official ones, passes over padding by
-    that name, and some networks' official counts lack what their convolutions so padded cost.
+    The results do not change. But fvcore, whose FLOPs are the official ones, counts nothing for a
+    convolution with that padding, and so some networks' official counts are too low.
     """
     convolution.padding = "same"
     return convolution
@@ -56,8 +65,11 @@ def same_padding(convolution: nn.Conv2d) -> nn.Conv2d:
 class BSConv(nn.Module):
     """Blueprint-separable convolution: ``dw(pw(x))``, 1x1 without bias, then depthwise 3x3 with it.
 
-    ``padding_mode`` pads what stands between the two, "zeros" or "reflect"; ``stride`` is that of
-    the depthwise half.
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the result.
+        stride: The stride of the depthwise convolution.
+        padding_mode: The padding of the depthwise convolution, "zeros" or "reflect".
 
     Source: Haase and Amthor, "Rethinking Depthwise Separable Convolutions: How Intra-Kernel
     Correlations Lead to Improved MobileNets", 2020, the unconstrained form.
@@ -76,7 +88,7 @@ class BSConv(nn.Module):
         self.dw = depthwise(out_channels, stride=stride, padding_mode=padding_mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Ci, H, W] -> [N, Co, ceil(H / stride), ceil(W / stride)]``."""
+        """Map ``[N, Ci, H, W]`` to ``[N, Co, ceil(H / stride), ceil(W / stride)]``."""
         return self.dw(self.pw(x))
 
 
@@ -86,10 +98,11 @@ mirrored_bsconv = partial(BSConv, padding_mode="reflect")
 def pixel_shuffle_upsampler(
     in_channels: int, out_channels: int, scale: int, *, bias: bool = True
 ) -> nn.Sequential:
-    """conv3x3 to ``out_channels * scale**2`` maps, then pixel shuffle (keys ``0.weight, 0.bias``).
+    """Make a conv3x3 to ``out_channels * scale**2`` maps and a pixel shuffle.
 
-    ``[N, Ci, H, W] -> [N, Co, scale*H, scale*W]`` with
-    ``out[n, c, s*y + i, s*x + j] = conv[n, s*s*c + s*i + j, y, x]``.
+    It maps ``[N, Ci, H, W]`` to ``[N, Co, scale*H, scale*W]`` with
+    ``out[n, c, s*y + i, s*x + j] = conv[n, s*s*c + s*i + j, y, x]``. The keys of its parameters are
+    ``0.weight`` and ``0.bias``.
     """
     convolution = conv3x3(in_channels, out_channels * scale * scale, bias=bias)
     return nn.Sequential(convolution, nn.PixelShuffle(scale))

@@ -15,11 +15,11 @@ MASKED = -100.0
 
 
 class CosineAttention(nn.Module):
-    """``proj(softmax(scale * cos(q, k) + bias + mask) v)`` among the pixels of a window.
+    """Attention in a window by cosine: ``proj(softmax(scale * cos(q, k) + bias + mask) v)``.
 
     ``scale = min(exp(logit_scale), 100)``, one for each head; ``bias`` is read from a table with a
-    row for each offset between two pixels of a ``window`` x ``window`` square. A head has
-    ``width // heads`` channels: where that leaves a rest, attention is narrower than ``width``.
+    row for each offset between two pixels of a ``window`` x ``window`` square. A head has ``width
+    // heads`` channels: if there is a remainder, attention is narrower than ``width``.
 
     Source: Liu et al., "Swin Transformer V2: Scaling Up Capacity and Resolution", 2022, with a
     plain table for the bias.
@@ -36,8 +36,10 @@ class CosineAttention(nn.Module):
         self.proj = nn.Linear(inner, width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``[..., window**2, width]`` to the same; ``mask`` is added to the logits
-        ``[..., heads, window**2, window**2]``."""
+        """Map ``[..., window**2, width]`` to the same shape.
+
+        ``mask`` is added to the logits ``[..., heads, window**2, window**2]``.
+        """
         q, k, v = split_heads(self.qkv(x), self.heads)
         scale = torch.exp(self.logit_scale.clamp(max=math.log(MAX_SCALE)))
         bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)
@@ -48,15 +50,17 @@ class CosineAttention(nn.Module):
 
 
 def shift_mask(x: Tensor, window: int) -> Tensor:
-    """``[H / window, W / window, window**2, window**2]`` for a map ``[N, C, H, W]`` that was rolled
-    by half a window: -100 for two pixels of a window that were not neighbours before, else 0.
+    """Make the mask of attention for a map ``[N, C, H, W]`` that was rolled by half a window.
 
     A roll brings the first rows to the last half window, and columns likewise. ``torch.fx`` records
-    a call as one node: the mask depends on the size.
+    a call as one node, because the mask depends on the size.
+
+    Returns:
+        ``[H / window, W / window, window**2, window**2]``: -100 for two pixels of a window that
+        were not neighbours before the roll, else 0.
 
     Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
-    2021.
-    """
+    2021."""
     if has_torch_function_unary(x):
         return handle_torch_function(shift_mask, (x,), x, window)
     rows, columns = (_parts(length, window, x.device) for length in x.shape[2:])
@@ -71,7 +75,7 @@ def _parts(length: int, window: int, device: torch.device) -> Tensor:
 
 
 def _relative_positions(window: int) -> Tensor:
-    """For a query i and a key j of a window, the row of the table: ``[window**2, window**2]``."""
+    """Return the row of the table for query i and key j of a window: ``[window**2, window**2]``."""
     steps = torch.arange(window)
     y, x = (t.flatten() for t in torch.meshgrid(steps, steps, indexing="ij"))
     dy, dx = (t[:, None] - t + window - 1 for t in (y, x))

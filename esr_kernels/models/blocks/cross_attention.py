@@ -8,11 +8,11 @@ from .convolution import conv1x1, depthwise
 
 
 class ChannelCrossAttention(nn.Module):
-    """``project_out(softmax(temperature * q k^T) v)`` for each head, where a row of q, k, v is a
-    channel over all pixels, and those of q and k have length 1.
+    """Attention between channels for each head: ``project_out(softmax(temperature * q k^T) v)``.
 
+    A row of q, k, v is a channel over all pixels; those of q and k have length 1.
     ``q = q_dwconv(q(high))``; k, v are the halves of ``kv_dwconv(kv(low))``: 1x1, then depthwise
-    3x3 convolutions, none with a bias. ``temperature``: one for each head.
+    3x3 convolutions, none with a bias. ``temperature`` is one parameter for each head.
 
     Source: Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration",
     2022, the transposed attention, with queries from another map as in Li et al., 2023 (CRAFT).
@@ -29,7 +29,7 @@ class ChannelCrossAttention(nn.Module):
         self.project_out = conv1x1(channels, channels, bias=False)
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
-        """Two ``[N, C, H, W]`` to one."""
+        """Map two ``[N, C, H, W]`` to one."""
         q = self._rows(self.q_dwconv(self.q(high)))
         k, v = map(self._rows, self.kv_dwconv(self.kv(low)).chunk(2, dim=1))
         scores = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT

@@ -1,13 +1,14 @@
-"""One learned factor for each channel."""
+"""A learned factor for each channel."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ElementScale(nn.Module):
-    """``scale * x`` with ``scale`` of shape ``[1, C, 1, 1]``.
+    """Product ``scale * x`` with ``scale`` of shape ``[1, C, 1, 1]``.
 
-    Networks apply it to what sets x apart from a mean or a common map, which it lets them stress.
+    Networks apply it to the difference between x and a mean or a common map, to stress that
+    difference.
 
     Source: Li et al., "MogaNet: Multi-order Gated Aggregation Network", 2024.
     """
@@ -17,5 +18,5 @@ class ElementScale(nn.Module):
         self.scale = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return self.scale * x

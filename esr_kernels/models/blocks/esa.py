@@ -16,7 +16,7 @@ class ESA(nn.Module):
     no padding, the max-pool 7x7 with stride 3; ``small`` is the 3x3 convolution conv3, ``side`` the
     1x1 convolution conv_f, or a itself with ``side=False``; ``up`` is bilinear to u's own size
     (half-pixel centres). There is no activation but the sigmoid. The pooled map leaves out border
-    rows and is stretched over the whole picture all the same; trained weights count on it.
+    rows and is stretched over the whole picture nevertheless; the weights were trained with that.
 
     Height and width are at least 15 (``ESA_MIN_SIZE``); networks check it at their input.
 
@@ -36,7 +36,7 @@ class ESA(nn.Module):
         self.side = side
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         a = self.conv1(u)
         small = self.small(F.max_pool2d(self.conv2(a), kernel_size=7, stride=3))
         stretched = F.interpolate(small, size=u.shape[-2:], mode="bilinear", align_corners=False)
@@ -44,7 +44,7 @@ class ESA(nn.Module):
         return u * torch.sigmoid(self.conv4(stretched + side))
 
     def small(self, pooled: Tensor) -> Tensor:
-        """What is computed on the pooled map, ``[N, hidden, h, w]`` to the same."""
+        """Map the pooled map ``[N, hidden, h, w]`` to the same shape."""
         return self.conv3(pooled)
 
 
@@ -60,5 +60,5 @@ class DeepESA(ESA):
         self.conv3_ = conv3x3(hidden, hidden)
 
     def small(self, pooled: Tensor) -> Tensor:
-        """``[N, hidden, h, w]`` to the same."""
+        """Map the pooled map ``[N, hidden, h, w]`` to the same shape."""
         return self.conv3_(F.relu(self.conv3(F.relu(self.conv_max(pooled)))))

@@ -11,12 +11,14 @@ SLOPE = 0.2
 
 
 class FourierAttention(nn.Module):
-    """``u * irfft2(m(re(z)) + i m(im(z)))`` with ``z = rfft2(u)``, both orthonormal.
+    """Pixel attention in the Fourier domain: ``u * irfft2(m(re(z)) + i m(im(z)))``.
 
+    ``z = rfft2(u)``, and both transforms are orthonormal.
     ``m(v) = v + conv_layer3(lrelu(conv_layer2(lrelu(conv_layer1(v)))))`` with 1x1 convolutions
-    ``channels -> hidden -> hidden -> channels`` and slope 0.2, the same for both parts. With their
-    biases it is not the spectrum of a real map: the inverse is complex along the columns, then real
-    along the rows, which ignores the imaginary parts of the first and the middle frequency.
+    ``channels -> hidden -> hidden -> channels`` and slope 0.2, the same for both parts. Because of
+    their biases the result is not the spectrum of a real map: the inverse is complex along the
+    columns, then real along the rows, which ignores the imaginary parts of the first and the middle
+    frequency.
 
     The transforms are computed in float32 at least. In float16 the convolutions between them are
     not: the spectrum grows with sqrt(H * W), and that of a large picture exceeds float16's range.
@@ -31,7 +33,7 @@ class FourierAttention(nn.Module):
         self.conv_layer3 = conv1x1(hidden, channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``, any H and W."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``, any H and W."""
         z = torch.fft.rfft2(_widened(u), norm="ortho")
         real, imaginary = (_widened(self._mixed(part.type_as(u))) for part in (z.real, z.imag))
         columns = torch.fft.ifft(torch.complex(real, imaginary), dim=-2, norm="ortho")
@@ -43,7 +45,7 @@ class FourierAttention(nn.Module):
 
 
 def _widened(x: Tensor) -> Tensor:
-    """``x`` in float32 if it is in half precision, which transforms do not take.
+    """Convert half precision, which transforms do not support, to float32.
 
     As in ``check_picture``, ``torch.fx`` records one node and meets no branch on the dtype.
     """

@@ -8,11 +8,15 @@ from .convolution import conv1x1, depthwise
 
 
 class GatedFFN(nn.Module):
-    """``project_out(act(a) * b)`` where ``a, b`` are the halves of ``dwconv(project_in(x))``.
+    """Gated feed-forward: ``project_out(act(a) * b)``.
 
-    project_in (1x1) widens to ``2 * hidden`` channels, dwconv is depthwise 3x3 with zero padding,
-    project_out is 1x1 back; none has a bias. ``act``: applied to the first half; ``nn.Identity()``
-    leaves it as it is.
+    ``a, b`` are the halves of ``dwconv(project_in(x))``. project_in (1x1) widens to ``2 * hidden``
+    channels, dwconv is depthwise 3x3 with zero padding, project_out is 1x1 back; none has a bias.
+
+    Args:
+        channels: Channels of the input and the result.
+        hidden: Channels of each half.
+        act: The activation of the first half; ``nn.Identity()`` is none.
 
     Source: Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration",
     2022, the gated-Dconv feed-forward network.
@@ -26,10 +30,10 @@ class GatedFFN(nn.Module):
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         return self.project_out(self.gated(x))
 
     def gated(self, x: Tensor) -> Tensor:
-        """What project_out mixes: ``[N, C, H, W] -> [N, hidden, H, W]``."""
+        """Compute the input of project_out: ``[N, C, H, W]`` to ``[N, hidden, H, W]``."""
         a, b = self.dwconv(self.project_in(x)).chunk(2, dim=1)
         return self.act(a) * b

@@ -1,4 +1,4 @@
-"""Attention in windows of three shapes, each chained to the one before it by a gate; of HARN."""
+"""Attention in windows of three shapes, each chained to the one before it by a gate (HARN)."""
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +37,7 @@ class GatedWindowAttention(nn.Module):
         self.mlp = HierarchicalMLP(channels, 2 * channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         e1, e2, e3, e4 = self.proj1(self.norm1(u)).chunk(4, dim=1)
         x1 = self.attn1(e1)
         x2 = self.attn2(self.gate_layer(e2, x1))
@@ -48,12 +48,17 @@ class GatedWindowAttention(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """``softmax(q k^T / sqrt(C)) v + l`` in windows of ``window`` (rows, columns) pixels.
+    """Attention in windows of pixels: ``softmax(q k^T / sqrt(C)) v + l``.
 
-    ``q, k = proj_qk(u)``, ``v = proj_v(u)``, 1x1; ``l = lepe_v(v)``; q and k are their own
-    ``proj_q_5x5``, ``proj_k_5x5`` plus l; these three are depthwise 5x5. First of all u is padded
+    ``q, k = proj_qk(u)``, ``v = proj_v(u)``, 1x1; ``l = lepe_v(v)``; q and k are then replaced by
+    their ``proj_q_5x5``, ``proj_k_5x5`` plus l; these three are depthwise 5x5. First u is padded
     with zeros at the bottom and the right to whole windows and, if ``shifted``, rolled by half a
-    window: nothing is masked, so padded pixels and opposite sides attend to each other.
+    window. There is no mask, so padded pixels and opposite sides attend to each other.
+
+    Args:
+        channels: Channels of u.
+        window: Rows and columns of a window.
+        shifted: Roll the map by half a window.
 
     Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
     2021; NTIRE 2024 efficient SR report, section 4.4.
@@ -70,7 +75,7 @@ class WindowAttention(nn.Module):
         self.lepe_v = depthwise(channels, 5)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         down, right = (side // 2 for side in self.window)
         t = pad_to_multiple(u, self.window, "constant")
         if self.shifted:
@@ -80,7 +85,7 @@ class WindowAttention(nn.Module):
         local = self.lepe_v(v)
         q, k = self.proj_q_5x5(q) + local, self.proj_k_5x5(k) + local
         q, k, v = (windows(m, *self.window) for m in (q, k, v))
-        # torch's fast kernels want one axis of heads, which windows are as good as.
+        # torch's fast kernels take one axis of heads; windows serve as heads.
         o = F.scaled_dot_product_attention(*(m.flatten(1, 2) for m in (q, k, v)))
         o = from_windows(o.unflatten(1, q.shape[1:3]), *self.window) + local
         if self.shifted:
@@ -89,13 +94,13 @@ class WindowAttention(nn.Module):
 
 
 class Gate(nn.Module):
-    """``(1 - z) * x + z * n``: how much of x gives way to a new map made of e and x.
+    """Gated recurrent unit ``(1 - z) * x + z * n``, which replaces a share of x by a new map n.
 
     ``z = sigmoid(update(e, x))``, ``n = tanh(fusion(e, x * sigmoid(reset(e, x))))``, each a 1x1
     convolution of the concatenation.
 
     Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical
-    Machine Translation", 2014, the gated recurrent unit.
+    Machine Translation", 2014.
     """
 
     def __init__(self, channels: int):
@@ -105,7 +110,7 @@ class Gate(nn.Module):
         self.gated_fusion = conv1x1(2 * channels, channels)
 
     def forward(self, e: Tensor, x: Tensor) -> Tensor:
-        """Two ``[N, C, H, W]`` to one."""
+        """Map two ``[N, C, H, W]`` to one."""
         both = torch.cat([e, x], 1)
         reset = torch.sigmoid(self.gated_reset(both))
         update = torch.sigmoid(self.gated_update(both))
@@ -114,8 +119,10 @@ class Gate(nn.Module):
 
 
 class HierarchicalMLP(nn.Module):
-    """``fc2(gelu(dwc1(h) + h))`` with ``h = fc1(u)``: 1x1 to ``hidden`` channels and back, between
-    them hierarchical convolutions."""
+    """Feed-forward with hierarchical convolutions: ``fc2(gelu(dwc1(h) + h))`` with ``h = fc1(u)``.
+
+    fc1 and fc2 are 1x1, to ``hidden`` channels and back.
+    """
 
     def __init__(self, channels: int, hidden: int):
         super().__init__()
@@ -124,6 +131,6 @@ class HierarchicalMLP(nn.Module):
         self.fc2 = conv1x1(hidden, channels)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         h = self.fc1(u)
         return self.fc2(F.gelu(self.dwc1(h) + h))

@@ -1,10 +1,10 @@
-"""Queries, keys and values of attention with several heads, as one linear layer makes them."""
+"""Queries, keys and values of attention with several heads, from one linear layer."""
 
 from torch import Tensor
 
 
 def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """``[..., L, 3 * heads * C] -> q, k, v``, each ``[..., heads, L, C]``.
+    """Split ``[..., L, 3 * heads * C]`` into ``q, k, v``, each ``[..., heads, L, C]``.
 
     The channels are those of q, of k, then of v, in each of them head by head.
     """
@@ -12,5 +12,5 @@ def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def merge_heads(x: Tensor) -> Tensor:
-    """``[..., heads, L, C] -> [..., L, heads * C]``, head by head."""
+    """Merge ``[..., heads, L, C]`` into ``[..., L, heads * C]``, head by head."""
     return x.transpose(-3, -2).flatten(-2)

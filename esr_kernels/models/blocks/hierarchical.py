@@ -1,4 +1,4 @@
-"""Depthwise convolutions of growing reach: each group of channels takes in the result before it."""
+"""Depthwise convolutions of growing reach: each group of channels adds the result before it."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from .convolution import depthwise, same_padding
 
 
 class HierarchicalConv(nn.Module):
-    """``cat(s1, s2, s3, s4)``, where ``s1 = act(conv2_1(u1))`` and ``sk = act(conv2_k(uk +
-    s(k-1)))``.
+    """Hierarchical convolutions ``cat(s1, s2, s3, s4)`` of four equal groups of channels.
 
-    u1, u2, u3, u4 are four equal groups of channels. The convolutions are depthwise with zero
-    padding: 3x3, 5x3 (rows x columns), 3x5, and two of 3x3 one after the other.
+    With the groups u1, ..., u4: ``s1 = act(conv2_1(u1))`` and ``sk = act(conv2_k(uk + s(k-1)))``.
+    The convolutions are depthwise with zero padding: 3x3, 5x3 (rows x columns), 3x5, and two of 3x3
+    one after the other.
 
     Source: Gao et al., "Res2Net: A New Multi-scale Backbone Architecture", 2019, with separable
     convolutions as in the NTIRE 2024 efficient SR report, section 4.4.
@@ -28,7 +28,7 @@ class HierarchicalConv(nn.Module):
         self.act = act
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         u1, u2, u3, u4 = u.chunk(4, dim=1)
         s1 = self.act(self.conv2_1(u1))
         s2 = self.act(self.conv2_2(u2 + s1))

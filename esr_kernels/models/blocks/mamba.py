@@ -10,14 +10,16 @@ TAPS = 4
 
 
 class Mamba(nn.Module):
-    """``out_proj(scan * silu(z))`` along a sequence of tokens, forward only.
+    """Mamba along a sequence of tokens, forward only: ``out_proj(scan * silu(z))``.
 
     ``a, z`` are the halves of ``in_proj(t)``, 2 * ``width`` channels each. A causal depthwise
-    convolution of 4 taps and SiLU make c of a; ``x_proj(c)`` gives, for each token, r, B and K, and
-    ``delta = softplus(dt_proj(r))``. The scan of c has the decays ``exp(-delta exp(A_log))``, the
-    input map B, the read-out K and the skip D (``ops.selective_scan``).
+    convolution of 4 taps and SiLU turn a into c; ``x_proj(c)`` gives, for each token, r, B and K,
+    and ``delta = softplus(dt_proj(r))``. The scan of c has the decays ``exp(-delta exp(A_log))``,
+    the input map B, the read-out K and the skip D (``ops.selective_scan``).
 
-    ``states``: numbers of memory for each inner channel; r has ``ceil(width / 16)`` channels.
+    Args:
+        width: Channels of a token; r has ``ceil(width / 16)``.
+        states: Numbers of memory for each inner channel.
 
     Source: Gu and Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023.
     """
@@ -35,8 +37,8 @@ class Mamba(nn.Module):
         self.parts = (rank, states, states)
 
     def forward(self, t: Tensor) -> Tensor:
-        """``[N, L, width]`` to the same."""
-        # Imported here: with it come all ops, and most programs that import networks run no Mamba.
+        """Map ``[N, L, width]`` to the same shape."""
+        # Imported here, because it imports all ops, and most programs run no Mamba.
         from ...ops.selective_scan import reference as selective_scan
 
         a, z = self.in_proj(t).chunk(2, dim=-1)

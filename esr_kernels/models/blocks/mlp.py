@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class MLP(nn.Module):
-    """``fc2(gelu(fc1(x)))`` on the last axis, ``width -> hidden -> width`` (GELU with erf)."""
+    """Feed-forward ``fc2(gelu(fc1(x)))`` on the last axis (GELU with erf)."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -13,5 +13,5 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[..., width]`` to the same."""
+        """Map ``[..., width]`` to the same shape."""
         return self.fc2(F.gelu(self.fc1(x)))

@@ -12,9 +12,10 @@ SLOPE = 0.05
 
 
 class MultiHeadESA(nn.Module):
-    """``ln(head_mix(cat(u, e0, e1, ...)) + u)`` with a head ``ei`` of ``2 ** (i + 1)`` groups.
+    """Heads of grouped convolutions with a skip: ``ln(head_mix(cat(u, e0, e1, ...)) + u)``.
 
-    head_mix is 1x1; ln normalises over the channels of each pixel, with epsilon 1e-5.
+    The head ``ei`` has ``2 ** (i + 1)`` groups. head_mix is 1x1; ln normalises over the channels of
+    each pixel, with epsilon 1e-5.
 
     Source: NTIRE 2024 efficient SR report, section 4.25 (EMaxGMan).
     """
@@ -26,13 +27,13 @@ class MultiHeadESA(nn.Module):
         self.ln = PixelLayerNorm(width, eps=1e-5)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         heads = [head(u) for head in self.esr_list]
         return self.ln(self.head_mix(torch.cat([u, *heads], 1)) + u)
 
 
 class Head(nn.Module):
-    """``esa(lrelu(pw(r2) + u))`` with ``r1 = lrelu(conv1(u))`` and ``r2 = lrelu(conv2(r1))``.
+    """Head ``esa(lrelu(pw(r2) + u))`` with ``r1 = lrelu(conv1(u))`` and ``r2 = lrelu(conv2(r1))``.
 
     conv1, conv2 are 3x3 in ``groups`` groups, pw is 1x1; the slope is 0.05.
     """
@@ -45,7 +46,7 @@ class Head(nn.Module):
         self.esa = ESA(width, esa_hidden)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, width, H, W]`` to the same."""
+        """Map ``[N, width, H, W]`` to the same shape."""
         r1 = F.leaky_relu(self.conv1(u), SLOPE)
         r2 = F.leaky_relu(self.conv2(r1), SLOPE)
         return self.esa(F.leaky_relu(self.pw(r2) + u, SLOPE))

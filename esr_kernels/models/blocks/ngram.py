@@ -1,4 +1,4 @@
-"""What a window of attention knows of its neighbours: the N-gram context."""
+"""The N-gram context of attention in windows, computed from neighbouring windows."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ NGRAM = 2
 
 
 class NGramContext(nn.Module):
-    """``merge(cat(f, g))``: a vector for each window, from windows on its four sides.
+    """N-gram context ``merge(cat(f, g))``: a vector per window, from windows on its four sides.
 
     ``u = unigram_embed(x)`` makes a token of each window, with half the channels. Those of 2 x 2
     neighbouring windows attend to each other and are averaged: f looks to the bottom and the right
@@ -29,7 +29,10 @@ class NGramContext(nn.Module):
         self.merge = conv1x1(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H / window, W / window]``, at least 2 windows each way."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H / window, W / window]``.
+
+        H and W must be at least two windows.
+        """
         u = self.unigram_embed(x)
         sides = ((0, 1, 0, 1), (1, 0, 1, 0))
         f, g = (self._ngrams(F.pad(u, side, mode="reflect")) for side in sides)

@@ -1,4 +1,4 @@
-"""A map cut into equal windows that may overlap, and put together again by averaging."""
+"""Division of a map into equal windows that may overlap, and the average over the windows."""
 
 import torch
 from torch import Tensor
@@ -6,10 +6,10 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
 def window_starts(length: int, window: int) -> list[int]:
-    """First pixels of the windows along an axis: as few as cover it, nearly evenly spaced, all of
-    ``min(length, window)`` pixels, the last one flush with the end.
+    """Return the first pixels of the windows along an axis.
 
-    510 pixels in windows of 96: 0, 83, 166, 249, 332, 414.
+    There are as few windows as cover the axis, nearly evenly spaced, all of ``min(length, window)``
+    pixels, the last one flush with the end. 510 pixels in windows of 96: 0, 83, 166, 249, 332, 414.
     """
     window = min(length, window)
     count = (length - 1) // window + 1
@@ -18,9 +18,9 @@ def window_starts(length: int, window: int) -> list[int]:
 
 
 def overlapping_windows(x: Tensor, window: int) -> Tensor:
-    """``[N, C, H, W] -> [N, Gy, Gx, C, min(H, window), min(W, window)]``, windows row by row.
+    """Cut ``[N, C, H, W]`` into ``[N, Gy, Gx, C, min(H, window), min(W, window)]``, row by row.
 
-    ``torch.fx`` records a call as one node: how many windows there are depends on the size.
+    ``torch.fx`` records a call as one node, because the number of windows depends on the size.
     """
     if has_torch_function_unary(x):
         return handle_torch_function(overlapping_windows, (x,), x, window)
@@ -29,8 +29,11 @@ def overlapping_windows(x: Tensor, window: int) -> Tensor:
 
 
 def average_windows(x: Tensor, height: int, width: int, window: int) -> Tensor:
-    """The inverse of ``overlapping_windows``: ``[N, C, height, width]``, each pixel the mean of its
-    values in all windows that hold it."""
+    """Invert ``overlapping_windows``: a pixel is the mean of its values in all its windows.
+
+    Returns:
+        ``[N, C, height, width]``.
+    """
     if has_torch_function_unary(x):
         return handle_torch_function(average_windows, (x,), x, height, width, window)
     x = x.permute(0, 3, 1, 4, 2, 5)
@@ -39,13 +42,13 @@ def average_windows(x: Tensor, height: int, width: int, window: int) -> Tensor:
 
 
 def _pixels(length: int, window: int, device: torch.device) -> Tensor:
-    """``[windows, min(length, window)]``: the place of each window's pixels on the axis."""
+    """Return the positions of each window's pixels, ``[windows, min(length, window)]``."""
     starts = torch.tensor(window_starts(length, window), device=device)
     return starts[:, None] + torch.arange(min(length, window), device=device)
 
 
 def _mean(x: Tensor, dim: int, pixels: Tensor, length: int) -> Tensor:
-    """The mean of what falls on the same one of ``length`` places along ``dim``."""
+    """Average the values that belong to the same one of ``length`` positions along ``dim``."""
     shape = list(x.shape)
     shape[dim] = length
     total = x.new_zeros(shape).index_add_(dim, pixels.flatten(), x)

@@ -1,4 +1,4 @@
-"""Partial convolution: some channels are convolved, the others pass."""
+"""Partial convolution: some channels are convolved, the others pass unchanged."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 
 def partial_conv(x: Tensor, conv: nn.Conv2d, act: Callable[[Tensor], Tensor]) -> Tensor:
-    """``cat(act(conv(x[:, :Ci])), x[:, Co:])``: new values for the first Co channels of x.
+    """Convolve the first channels of x: ``cat(act(conv(x[:, :Ci])), x[:, Co:])``.
 
-    Ci, Co: input and output channels of ``conv``, which keeps H and W. x itself is not changed.
+    Ci, Co are the input and output channels of ``conv``, which keeps H and W. x itself is not
+    changed.
 
     Source: Chen et al., "Run, Don't Walk: Chasing Higher FLOPS for Faster Neural Networks", 2023.
     """

@@ -1,4 +1,4 @@
-"""Layers with their input added to what they give."""
+"""Layers with a skip connection."""
 
 from torch import Tensor, nn
 
@@ -7,25 +7,25 @@ from .convolution import conv1x1, depthwise, same_padding
 
 
 class Residual(nn.Module):
-    """``body(u) + u``, where body is the ``layers`` one after the other."""
+    """Skip connection ``body(u) + u``; body is the ``layers`` one after the other."""
 
     def __init__(self, *layers: nn.Module):
         super().__init__()
         self.body = nn.Sequential(*layers)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         return self.body(u) + u
 
 
 class ContrastResidual(Residual):
-    """``dw(attention(gelu(pw(u)))) + u``: contrast attention between a 1x1 and a depthwise 3x3
-    convolution, ``hidden`` channels inside it.
+    """Contrast attention with a skip: ``dw(attention(gelu(pw(u)))) + u``.
+
+    pw is 1x1, dw depthwise 3x3; the attention has ``hidden`` channels inside.
 
     Source: Li et al., "Blueprint Separable Residual Network for Efficient Image Super-Resolution",
     2022, the contrast attention; in this form in MSN and HARN of the NTIRE 2024 efficient SR
-    challenge.
-    """
+    challenge."""
 
     def __init__(self, channels: int, hidden: int):
         super().__init__(

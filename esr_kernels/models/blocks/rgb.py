@@ -1,4 +1,4 @@
-"""What networks do with the picture itself: its mean colour, and its plain enlargement."""
+"""The mean colour of pictures, and plain upscaling."""
 
 import torch
 import torch.nn.functional as F
@@ -8,11 +8,13 @@ RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K; part of the published networks,
 
 
 def register_mean(module: nn.Module, mean: tuple[float, ...] = RGB_MEAN) -> None:
-    """Give ``module`` the buffer ``mean``, ``[1, C, 1, 1]``: not in its ``state_dict``, but it
-    follows the module's device and dtype."""
+    """Give ``module`` the buffer ``mean``, ``[1, C, 1, 1]``.
+
+    It is not part of the ``state_dict``, but follows the module's device and dtype.
+    """
     module.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
 
 
 def bilinear(x: Tensor, scale: int) -> Tensor:
-    """``[N, C, H, W] -> [N, C, scale*H, scale*W]``, bilinear with half-pixel centres."""
+    """Upscale ``[N, C, H, W]`` by ``scale``, bilinear with half-pixel centres."""
     return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)

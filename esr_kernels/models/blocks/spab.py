@@ -24,7 +24,7 @@ class SPAB(nn.Module):
         self.c3_r = convolution(width, width)
 
     def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """``[N, C, H, W]`` -> the block's output and its first hidden map, both of that shape."""
+        """Map ``[N, C, H, W]`` to the output and the first hidden map, both of the same shape."""
         t = F.silu(self.c1_r(u))
         v = F.silu(self.c2_r(t))
         w = self.c3_r(v)

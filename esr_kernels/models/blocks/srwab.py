@@ -1,4 +1,4 @@
-"""SRWAB: attention in flat and in upright windows, a block of CRAFT."""
+"""SRWAB: attention in wide and in tall windows, a block of CRAFT."""
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,17 @@ WINDOWS = ((4, 16), (16, 4))  # rows x columns; each for half of the channels an
 
 
 class SRWAB(nn.Module):
-    """Shift rectangle window attention block: ``t = x + proj(attention + get_v(v))``, then
-    ``t + mlp(norm2(t))``, with q, k, v from ``qkv(norm1(x))``.
+    """Shift rectangle window attention block: attention, then a feed-forward, each with a skip.
 
-    One half of the channels attends in windows of 4 x 16 pixels, the other in 16 x 4, with half of
-    the heads each. ``shifted``: q, k, v are rolled by half a window before and the result back
-    after; windows across the border mix opposite sides, for the weights were trained without mask.
+    ``t = x + proj(attention + get_v(v))``, then ``t + mlp(norm2(t))``, with q, k, v from
+    ``qkv(norm1(x))``. One half of the channels attends in windows of 4 x 16 pixels, the other in 16
+    x 4, with half of the heads each.
+
+    Args:
+        width: Channels of the block.
+        heads: The number of heads.
+        shifted: Roll q, k, v by half a window before, and the result back after. Windows across the
+            border mix opposite sides, because the weights were trained without a mask.
 
     Source: Li et al., "Feature Modulation Transformer: Cross-Refinement of Global Representation
     via High-Frequency Prior for Image Super-Resolution", 2023.
@@ -38,7 +43,7 @@ class SRWAB(nn.Module):
         self.mlp = MLP(width, 2 * width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same, H and W multiples of 16."""
+        """Map ``[N, C, H, W]`` to the same shape, H and W multiples of 16."""
         t = x.movedim(1, -1)
         qkv = self.qkv(self.norm1(t)).movedim(-1, 1).unflatten(1, (3, len(WINDOWS), -1))
         parts = [self._attend(qkv[:, :, i].flatten(1, 2), *WINDOWS[i]) for i in (0, 1)]
@@ -57,10 +62,10 @@ class SRWAB(nn.Module):
 
 
 class PositionBias(nn.Module):
-    """The published net from a pair's offset to its bias: parameters that are never used.
+    """The published network from a pair's offset to its bias: parameters that are never used.
 
-    Its LayerNorms are over one channel and so give their own bias, whatever the offset. What is
-    left is one number for each head, which the softmax does not notice.
+    Its LayerNorms are over one channel and so return their own bias, whatever the offset. The rest
+    is one number for each head, which does not change the softmax.
     """
 
     def __init__(self, heads: int):

@@ -1,5 +1,4 @@
-"""Spatial attention from the largest and the most varied places of a map, in windows of several
-sizes."""
+"""Spatial attention from the maxima and the variance of a map, in windows of several sizes."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,8 +13,14 @@ STRIDE = 3
 
 
 class Level(NamedTuple):
-    """One size of window. ``number``: of its convolutions, in their names; ``window``, ``padding``:
-    of its max-pool; ``variance``: number of the convolution whose local variance joins it."""
+    """One size of window.
+
+    Attributes:
+        number: The number of its convolutions, in their names.
+        window: The window of its max-pool.
+        padding: The padding of its max-pool.
+        variance: The number of the convolution whose local variance is added, None for none.
+    """
 
     number: int
     window: int
@@ -34,8 +39,12 @@ class VarianceAttention(nn.Module):
     with stride 3, plus the local variance of ``conv2_j(a)`` if the level names a j; ``up`` is
     bilinear to u's own size (half-pixel centres).
 
-    ``separable(in_channels, out_channels, stride=)`` makes conv2, conv_max and conv3; conv2 has
-    stride 2.
+    Args:
+        channels: Channels of u.
+        hidden: Channels inside the attention.
+        separable: ``separable(in_channels, out_channels, stride=)`` makes conv2, conv_max and
+            conv3; conv2 has stride 2.
+        levels: The sizes of windows.
 
     Source: NTIRE 2024 efficient SR report, section 4.5 (AGDN, the variance-aware attention) and
     section 4.4 (HARN), after Liu et al., 2020 (ESA).
@@ -61,7 +70,7 @@ class VarianceAttention(nn.Module):
             self.add_module(f"conv3_{level.number}", separable(hidden, hidden))
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         a = self.conv1(u)
         total = self.conv_f(a)
         for level in self.levels:
@@ -83,7 +92,10 @@ class VarianceAttention(nn.Module):
 
 
 def local_variance(x: Tensor, window: int) -> Tensor:
-    """Unbiased variance of each channel in square windows, three pixels apart, of a map mirrored by
-    one pixel: ``[N, C, H, W] -> [N, C, (H + 2 - window) // 3 + 1, (W + 2 - window) // 3 + 1]``."""
+    """Compute the unbiased variance of each channel in square windows, three pixels apart.
+
+    The map is mirrored by one pixel first: ``[N, C, H, W]`` gives
+    ``[N, C, (H + 2 - window) // 3 + 1, (W + 2 - window) // 3 + 1]``.
+    """
     mirrored = F.pad(x, (1, 1, 1, 1), mode="reflect")
     return mirrored.unfold(2, window, STRIDE).unfold(3, window, STRIDE).var((4, 5))

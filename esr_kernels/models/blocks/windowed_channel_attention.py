@@ -9,19 +9,18 @@ from .overlap import average_windows, overlapping_windows
 
 
 class WindowedChannelAttention(nn.Module):
-    """``project_out(relu(temperature * q k^T) v)`` for each head and window, where a row of q, k, v
-    is a channel over the pixels of the window, and those of q and k have length 1.
+    """Attention between channels in windows: ``project_out(relu(temperature * q k^T) v)``.
 
-    q, k, v are the thirds of ``qkv_dwconv(qkv(u))``, 1x1, then depthwise 3x3 on the whole map,
-    without biases. Windows have ``window`` x ``window`` pixels, or as many as there are, and
-    overlap (``overlapping_windows``); where they do, results are averaged. ``temperature``: one for
-    each head.
+    For each head and window, a row of q, k, v is a channel over the pixels of the window; those of
+    q and k have length 1. q, k, v are the thirds of ``qkv_dwconv(qkv(u))``, 1x1, then depthwise 3x3
+    on the whole map, without biases. Windows have ``window`` x ``window`` pixels, or as many as
+    there are, and overlap (``overlapping_windows``); results are averaged where they do.
+    ``temperature`` is one parameter for each head.
 
     Source: Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration",
     2022, the transposed attention; windows of Chu et al., "Improving Image Restoration by
     Revisiting Global Information Aggregation", 2022; ReLU in the NTIRE 2024 efficient SR report,
-    section 4.5.
-    """
+    section 4.5."""
 
     def __init__(self, channels: int, heads: int, window: int):
         super().__init__()
@@ -33,7 +32,7 @@ class WindowedChannelAttention(nn.Module):
         self.project_out = conv1x1(channels, channels, bias=False)
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         cells = overlapping_windows(self.qkv_dwconv(self.qkv(u)), self.window)
         rows = cells.flatten(4).unflatten(3, (3, self.heads, -1))
         q, k, v = rows.unbind(3)

@@ -1,11 +1,12 @@
-"""A map cut into windows and put together again, for attention inside each window."""
+"""Division of a map into windows, for attention inside each window."""
 
 from torch import Tensor
 
 
 def windows(x: Tensor, height: int, width: int) -> Tensor:
-    """``[N, C, H, W] -> [N, H / height, W / width, height * width, C]``, windows and their pixels
-    both row by row; H and W are multiples of ``height`` and ``width``.
+    """Cut ``[N, C, H, W]`` into ``[N, H / height, W / width, height * width, C]``.
+
+    Windows and their pixels are both row by row; H and W are multiples of ``height`` and ``width``.
 
     Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
     2021, with windows that need not be square.
@@ -15,7 +16,10 @@ def windows(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def from_windows(x: Tensor, height: int, width: int) -> Tensor:
-    """The inverse of ``windows``: ``[N, Gy, Gx, height * width, C]`` to
-    ``[N, C, Gy * height, Gx * width]``."""
+    """Invert ``windows``.
+
+    Returns:
+        ``[N, C, Gy * height, Gx * width]`` from ``[N, Gy, Gx, height * width, C]``.
+    """
     cells = x.unflatten(3, (height, width))
     return cells.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)

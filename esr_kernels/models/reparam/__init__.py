@@ -1,9 +1,9 @@
-"""Re-parameterisation: what is trained as several branches and used as one convolution.
+"""Re-parameterisation: several branches for training that equal one convolution.
 
-A file for each published training form: its branches, under their published parameter names, and
-``merge``, the one convolution they equal, at the borders too. ``merge_all`` replaces them in a
-network; ``merged_parameters`` does so within the autograd graph, for training. The other functions
-merge what stands in a network's own checkpoint.
+There is a file for each published training form: its branches, under their published parameter
+names, and ``merge``, the one convolution they equal, at the borders too. ``merge_all`` replaces
+them in a network; ``merged_parameters`` does so within the autograd graph, for training. The other
+functions merge layers of a network's own checkpoint.
 """
 
 from .collapsible import CollapsibleConv

@@ -1,4 +1,4 @@
-"""A convolution that is trained as two, through many channels (SMRN, and R2Net's 1x1)."""
+"""Collapsible convolution, trained as two through many channels (SMRN, and R2Net's 1x1)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,17 @@ from .kernel import Kernel, chain
 
 
 class CollapsibleConv(TrainingForm):
-    """``collapse(expand(x))``: ``kernel x kernel``, zero-padded, to ``hidden`` channels, then 1x1.
+    """Training form ``collapse(expand(x))``: ``kernel x kernel``, zero-padded, then 1x1.
 
-    Exactly one convolution, at the borders too. ``kernel=1`` is the expand-squeeze pair that R2Net
-    trains its 1x1 convolutions as, with ``bias=False``.
+    It equals one convolution, at the borders too. ``kernel=1`` with ``bias=False`` is the
+    expand-squeeze pair that R2Net trains its 1x1 convolutions as.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the result.
+        hidden: Channels between the two convolutions.
+        kernel: The size of the first convolution.
+        bias: Give both convolutions a bias.
 
     Source: Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", 2022,
     without the skip; NTIRE 2024 efficient SR report, teams 10 and 29. The training code is not
@@ -33,9 +40,9 @@ class CollapsibleConv(TrainingForm):
         self.collapse = conv1x1(hidden, out_channels, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Ci, H, W] -> [N, Co, H, W]``."""
+        """Map ``[N, Ci, H, W]`` to ``[N, Co, H, W]``."""
         return self.collapse(self.expand(x))
 
     def merge(self, dtype: torch.dtype = torch.float64) -> Kernel:
-        """``W[o, i] = sum over m of W1[o, m] W3[m, i]``, ``b = b1 + W1 b3``."""
+        """Compute ``W[o, i] = sum over m of W1[o, m] W3[m, i]``, ``b = b1 + W1 b3``."""
         return chain(Kernel.of(self.expand, dtype), Kernel.of(self.collapse, dtype))

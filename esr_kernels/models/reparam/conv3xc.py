@@ -10,15 +10,15 @@ from .kernel import Kernel, chain, total
 
 
 class Conv3XC(TrainingForm):
-    """The training form: ``conv.2(conv.1(conv.0(pad(x)))) + sk(x)``, nothing in between.
+    """Training form ``conv.2(conv.1(conv.0(pad(x)))) + sk(x)``, without activations.
 
-    ``conv.0`` 1x1 to gain * Ci, ``conv.1`` 3x3 unpadded to gain * Co, ``conv.2`` 1x1 to Co, ``sk``
-    1x1; all with bias. x is zero-padded before the first 1x1, whose bias so reaches the padded ring
-    too: the whole is exactly one 3x3 convolution (``merge``), at the borders as well.
+    ``conv.0`` is 1x1 to gain * Ci, ``conv.1`` 3x3 unpadded to gain * Co, ``conv.2`` 1x1 to Co,
+    ``sk`` 1x1; all have a bias. x is zero-padded before the first 1x1, whose bias so reaches the
+    padded ring too: the whole equals one 3x3 convolution (``merge``), at the borders as well.
 
-    The forward pass is these branches in training and in evaluation mode, right after any change
-    of the parameters. ``eval_conv`` is only what official checkpoints carry beside the branches: it
-    takes no gradient, and is brought up to date whenever a ``state_dict`` is made.
+    The forward pass is these branches in training and in evaluation mode, so it is right after any
+    change of the parameters. Official checkpoints hold ``eval_conv`` beside the branches. It takes
+    no gradient, and is updated whenever a ``state_dict`` is made.
 
     Source: Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution",
     2023, the re-parameterised convolution; the names are those of the published code.
@@ -38,12 +38,13 @@ class Conv3XC(TrainingForm):
         self.register_state_dict_pre_hook(_refresh_eval_conv)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Ci, H, W] -> [N, Co, H, W]``."""
+        """Map ``[N, Ci, H, W]`` to ``[N, Co, H, W]``."""
         return self.conv(F.pad(x, (1, 1, 1, 1))) + self.sk(x)
 
     def merge(self, dtype: torch.dtype = torch.float64) -> Kernel:
-        """With E the centre tap: ``W = W3 W2 W1 + Ws E``,
-        ``b = b3 + bs + W3 (b2 + (sum of W2's taps) b1)``.
+        """Compute ``W = W3 W2 W1 + Ws E``, ``b = b3 + bs + W3 (b2 + (sum of W2's taps) b1)``.
+
+        E is the centre tap.
         """
         return total(
             chain(*(Kernel.of(layer, dtype) for layer in self.conv)), Kernel.of(self.sk, dtype)
@@ -52,7 +53,7 @@ class Conv3XC(TrainingForm):
 
 @torch.no_grad()
 def _refresh_eval_conv(module: Conv3XC, *_) -> None:
-    # A reader of the merged keys alone would otherwise get what the last merge, or chance, left.
+    # A reader of the merged keys alone would otherwise get old or random values.
     weight, bias = module.merge()
     module.eval_conv.weight.copy_(weight)
     module.eval_conv.bias.copy_(bias)

@@ -15,10 +15,14 @@ LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 
 
 class EdgeFilter(nn.Module):
-    """``scale * (mask applied to each channel of conv1x1(pad(x); k0, b0)) + bias``.
+    """Edge filter: ``scale * (mask applied to each channel of conv1x1(pad(x); k0, b0)) + bias``.
 
-    ``mask``: a fixed 3x3 edge filter, the same for all channels; ``scale`` and ``bias``: one number
-    for each channel. x is zero-padded before the 1x1, so that b0 fills the ring.
+    ``scale`` and ``bias`` are one number for each channel. x is zero-padded before the 1x1, so b0
+    fills the ring.
+
+    Args:
+        channels: The number of channels.
+        mask: A fixed 3x3 edge filter, the same for all channels.
     """
 
     def __init__(self, channels: int, mask: tuple[tuple[float, ...], ...]):
@@ -31,21 +35,21 @@ class EdgeFilter(nn.Module):
         self.register_buffer("mask", torch.tensor(mask).expand(channels, 1, 3, 3).clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         inner = F.conv2d(F.pad(x, (1, 1, 1, 1)), self.k0, self.b0)
         return F.conv2d(inner, self.scale * self.mask, self.bias, groups=self.channels)
 
     def kernel(self, dtype: torch.dtype) -> Kernel:
-        """``W[o, i] = scale[o] k0[o, i] mask``, ``b = bias + scale (sum of mask) b0``."""
+        """Compute ``W[o, i] = scale[o] k0[o, i] mask``, ``b = bias + scale (sum of mask) b0``."""
         taps = self.scale.to(dtype) * self.mask.to(dtype)
         bias = self.bias.to(dtype) + taps.sum((1, 2, 3)) * self.b0.to(dtype)
         return Kernel(taps * self.k0.to(dtype), bias)
 
 
 class ExpandSqueeze(nn.Module):
-    """``conv3x3(conv1x1(pad(x); k0, b0); k1, b1)``: 1x1 to twice the channels, unpadded 3x3 back.
+    """1x1 to twice the channels, unpadded 3x3 back: ``conv3x3(conv1x1(pad(x); k0, b0); k1, b1)``.
 
-    x is zero-padded before the 1x1, so that b0 fills the ring.
+    x is zero-padded before the 1x1, so b0 fills the ring.
     """
 
     def __init__(self, channels: int):
@@ -55,20 +59,20 @@ class ExpandSqueeze(nn.Module):
         self.k1, self.b1 = squeeze.weight, squeeze.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         return F.conv2d(F.conv2d(F.pad(x, (1, 1, 1, 1)), self.k0, self.b0), self.k1, self.b1)
 
     def kernel(self, dtype: torch.dtype) -> Kernel:
-        """``W = k1 k0``, ``b = b1 + (sum of k1's taps) b0``."""
+        """Compute ``W = k1 k0``, ``b = b1 + (sum of k1's taps) b0``."""
         k0, b0, k1, b1 = (value.to(dtype) for value in (self.k0, self.b0, self.k1, self.b1))
         return chain(Kernel(k0, b0), Kernel(k1, b1))
 
 
 class ECB(TrainingForm):
-    """Edge-oriented convolution block: six branches added up, as many channels out as in.
+    """Edge-oriented convolution block: the sum of six branches that keep the channels.
 
-    A 3x3, the expand-squeeze pair, Sobel x, Sobel y and Laplacian filters of a 1x1, and x itself;
-    exactly one 3x3, at the borders too.
+    The branches are a 3x3, the expand-squeeze pair, Sobel x, Sobel y and Laplacian filters of a
+    1x1, and x itself. Together they equal one 3x3, at the borders too.
 
     Source: Zhang et al., "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile
     Devices", 2021; NTIRE 2024 efficient SR report, team 04; the names are those of its code.
@@ -83,12 +87,15 @@ class ECB(TrainingForm):
         self.conv1x1_lpl = EdgeFilter(channels, LAPLACIAN)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         edges = self.conv1x1_sbx(x) + self.conv1x1_sby(x) + self.conv1x1_lpl(x)
         return self.conv3x3(x) + self.conv1x1_3x3(x) + edges + x
 
     def merge(self, dtype: torch.dtype = torch.float64) -> Kernel:
-        """``W = K + k1 k0 + sum over the masks M of s k M + E``, E the identity's centre tap."""
+        """Compute ``W = K + k1 k0 + sum over the masks M of s k M + E``.
+
+        E is the centre tap of the identity.
+        """
         plain = Kernel.of(self.conv3x3, dtype)
         branches = (self.conv1x1_3x3, self.conv1x1_sbx, self.conv1x1_sby, self.conv1x1_lpl)
         return total(plain, *(branch.kernel(dtype) for branch in branches), identity(plain.weight))

@@ -10,12 +10,13 @@ from .kernel import Kernel, convolution
 
 @torch.no_grad()
 def fold_batch_norm(before: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """The convolution equal to ``norm(before(x))`` in evaluation mode, at the borders too.
+    """Make the convolution equal to ``norm(before(x))`` in evaluation mode, at the borders too.
 
     ``W'[o] = t[o] W[o]``, ``b' = t (b - mean) + beta`` with ``t = gamma / sqrt(var + eps)``; in
-    float64, stored in the convolution's dtype. Whatever else reads ``before`` must keep it.
+    float64, stored in the convolution's dtype. Other readers of ``before`` must keep it.
 
-    Raises ``ValueError`` if the norm keeps no statistics or is of another width.
+    Raises:
+        ValueError: The norm keeps no statistics or is of another width.
     """
     if norm.running_mean is None:
         raise ValueError(
@@ -43,8 +44,10 @@ def fold_batch_norm(before: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 def fold_batch_norms(module: nn.Module) -> nn.Module:
     """Fold every batch norm that follows a convolution in an ``nn.Sequential``, in place.
 
-    What was a norm is an ``nn.Identity`` then, so that the names of the others stay. Returns
-    ``module``, which gives the same in evaluation mode.
+    An ``nn.Identity`` takes the place of the norm, so the names of the others stay.
+
+    Returns:
+        ``module``, which computes the same in evaluation mode.
     """
     for part in module.modules():
         if isinstance(part, nn.Sequential):
@@ -56,12 +59,13 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def fold_repeated_input(stem: nn.Conv2d, times: int) -> nn.Conv2d:
-    """The convolution of x equal to ``stem(torch.cat([x] * times, 1))``, at the borders too.
+    """Make the convolution of x equal to ``stem(torch.cat([x] * times, 1))``, at the borders too.
 
     ``W'[o, c] = sum over r of W[o, C r + c]`` with C the channels of x; in float64, stored in the
     stem's dtype.
 
-    Raises ``ValueError`` if the stem's channels are no multiple of ``times`` or it has groups.
+    Raises:
+        ValueError: The stem's channels are no multiple of ``times``, or it has groups.
     """
     if stem.groups != 1 or stem.in_channels % times:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Training forms: several branches while a network learns, exactly one convolution afterwards."""
+"""Training forms: several branches for training that equal one convolution afterwards."""
 
 from collections import OrderedDict
 
@@ -9,24 +9,30 @@ from .kernel import Kernel, convolution
 
 
 class TrainingForm(nn.Module):
-    """A module whose forward is the branches it is trained as, equal to one convolution.
+    """Base class of modules that are trained as several branches and equal one convolution.
 
-    A subclass gives the branches and ``merge``. ``merged_name``: what published checkpoints of the
-    merged network call the convolution inside the module; "" where it takes the module's place.
-    The convolution has stride 1 and zero padding that keeps H and W.
+    A subclass gives the branches and ``merge``. The convolution has stride 1 and zero padding that
+    keeps H and W.
+
+    Attributes:
+        merged_name: The name of the convolution inside the module in published checkpoints of the
+            merged network; "" where it takes the module's place.
     """
 
     merged_name = ""
 
     def merge(self, dtype: torch.dtype = torch.float64) -> Kernel:
-        """Weight ``[Co, Ci, k, k]`` and bias ``[Co]`` (None if no branch has one), in ``dtype``.
+        """Compute the weight ``[Co, Ci, k, k]`` and the bias ``[Co]`` (None if no branch has one).
 
         Gradients flow through it to the branches.
+
+        Args:
+            dtype: The dtype to compute in.
         """
         raise NotImplementedError
 
     def slim(self) -> nn.Module:
-        """A merged copy, computed in float64, in the parameters' own dtype and device."""
+        """Return a merged copy, computed in float64, in the parameters' own dtype and device."""
         with torch.no_grad():
             kernel = self.merge()
         merged = convolution(kernel, like=next(self.parameters()))
@@ -36,8 +42,10 @@ class TrainingForm(nn.Module):
 def merge_all(module: nn.Module) -> nn.Module:
     """Replace every training form inside ``module`` by its merged form, in place.
 
-    Returns ``module``, or its merged form if it is a training form itself. A form that stands in
-    several places is merged once, and the merged form stands there.
+    A form that is used in several places is merged once.
+
+    Returns:
+        ``module``, or its merged form if it is a training form itself.
     """
     if isinstance(module, TrainingForm):
         return module.slim()
@@ -51,11 +59,11 @@ def merge_all(module: nn.Module) -> nn.Module:
 
 
 def merged_parameters(module: nn.Module) -> dict[str, Tensor]:
-    """The parameters that ``merge_all`` would leave, as functions of those of ``module``.
+    """Compute the parameters that ``merge_all`` would leave, as functions of those of ``module``.
 
-    Merged in the parameters' own dtype, as part of the autograd graph:
-    ``functional_call(slim, merged_parameters(module), x)`` is ``module(x)`` with all its
-    gradients, where ``slim = merge_all(copy.deepcopy(module))``.
+    They are merged in the parameters' own dtype, as part of the autograd graph:
+    ``functional_call(slim, merged_parameters(module), x)`` is ``module(x)`` with all its gradients,
+    where ``slim = merge_all(copy.deepcopy(module))``.
     """
     if isinstance(module, TrainingForm):
         kernel = module.merge(next(module.parameters()).dtype)._asdict()
@@ -68,5 +76,5 @@ def merged_parameters(module: nn.Module) -> dict[str, Tensor]:
 
 
 def named(name: str, child: nn.Module) -> nn.Module:
-    """A module that is ``child`` under ``name``, or ``child`` itself if ``name`` is ""."""
+    """Wrap ``child`` in a module under ``name``; an empty name returns ``child`` itself."""
     return nn.Sequential(OrderedDict({name: child})) if name else child

@@ -1,6 +1,6 @@
-"""The algebra of merges: convolutions one after the other, and side by side, as one kernel.
+"""Algebra of merges: convolutions one after the other, and side by side, as one kernel.
 
-Zero padding is thought of as done once, before the first convolution of a chain, so that its bias
+Zero padding is assumed to be done once, before the first convolution of a chain, so that its bias
 reaches the padded ring: then every identity here holds at the borders of the picture too.
 """
 
@@ -13,29 +13,29 @@ from torch import Tensor, nn
 
 
 class Kernel(NamedTuple):
-    """A convolution's ``weight`` ``[Co, Ci, kh, kw]``, one group, and ``bias`` ``[Co]`` or None."""
+    """Weight ``[Co, Ci, kh, kw]`` and bias ``[Co]`` (or None) of a convolution with one group."""
 
     weight: Tensor
     bias: Tensor | None = None
 
     @classmethod
     def of(cls, convolution: nn.Conv2d, dtype: torch.dtype) -> "Kernel":
-        """That of a module, its groups spread out into one."""
+        """Read the kernel of a module, with its groups expanded into one."""
         weight = _one_group(convolution.weight.to(dtype), convolution.groups)
         return cls(weight, None if convolution.bias is None else convolution.bias.to(dtype))
 
 
 def identity(like: Tensor) -> Kernel:
-    """The 1x1 convolution of ``like``'s input channels that changes nothing, in its dtype."""
+    """Return the 1x1 convolution that changes nothing, for ``like``'s input channels and dtype."""
     eye = torch.eye(like.shape[1], dtype=like.dtype, device=like.device)
     return Kernel(eye[:, :, None, None])
 
 
 def chain(first: Kernel, *others: Kernel) -> Kernel:
-    """``first``, then each of the others on its result, without padding or activation in between:
-    ``W[o, i] = sum over m of W2[o, m] W1[m, i]``, ``b = b2 + (sum of W2's taps) b1``.
+    """Merge convolutions one after the other, without padding or activation in between.
 
-    Along each axis at most one of them is wider than one pixel.
+    ``W[o, i] = sum over m of W2[o, m] W1[m, i]``, ``b = b2 + (sum of W2's taps) b1``. Along each
+    axis at most one of them is wider than one pixel.
     """
     for then in others:
         weight = torch.einsum("omab,micd->oiacbd", then.weight, first.weight)
@@ -46,21 +46,24 @@ def chain(first: Kernel, *others: Kernel) -> Kernel:
 
 
 def total(*branches: Kernel) -> Kernel:
-    """The sum of what odd-sized branches give, each centred on the pixel."""
+    """Merge odd-sized branches whose results are added, each centred on the pixel."""
     size = max(branch.weight.shape[-1] for branch in branches)
     centred = [F.pad(weight, [(size - weight.shape[-1]) // 2] * 4) for weight, _ in branches]
     return Kernel(_sum(centred), _sum(branch.bias for branch in branches))
 
 
 def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
-    """A module with that kernel in dtype, device and need of gradients of ``like``.
+    """Make a module with a kernel.
 
-    ``geometry``: keyword arguments of ``nn.Conv2d``; zero padding that keeps H and W by default.
+    Args:
+        kernel: Weight and bias.
+        like: A tensor whose dtype, device and need of gradients the parameters take over.
+        **geometry: Keyword arguments of ``nn.Conv2d``; by default zero padding that keeps H and W.
     """
     outputs, inputs, *size = kernel.weight.shape
     geometry.setdefault("padding", tuple(k // 2 for k in size))
     inputs *= geometry.get("groups", 1)
-    # On "meta" no initial numbers are drawn, which would move the caller's random state.
+    # On "meta" no initial numbers are drawn, which would change the caller's random state.
     with torch.device("meta"):
         made = nn.Conv2d(inputs, outputs, tuple(size), bias=kernel.bias is not None, **geometry)
     for name, value in kernel._asdict().items():

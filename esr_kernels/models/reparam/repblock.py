@@ -10,11 +10,11 @@ from .kernel import Kernel, chain, identity, total
 
 
 class RepBlock(TrainingForm):
-    """Six branches added up, as many channels out as in; exactly one 3x3, at the borders too.
+    """Training form of six branches that keep the channels; their sum equals one 3x3.
 
-    A 3x3, a 1x1 to twice the channels with a 3x3 back, Sobel x, Sobel y and Laplacian filters of a
-    1x1, and x itself. The pair has no bias: that the padding stands between its two halves makes
-    no difference then.
+    The branches are a 3x3, a 1x1 to twice the channels with a 3x3 back, Sobel x, Sobel y and
+    Laplacian filters of a 1x1, and x itself. The pair has no bias, so it is exact at the borders
+    although the padding is between its two halves.
 
     Source: NTIRE 2024 efficient SR report, teams 33 and 44; the names are those of their code.
     """
@@ -31,12 +31,15 @@ class RepBlock(TrainingForm):
         self.rbr_conv1x1_lpl_branch = EdgeFilter(channels, LAPLACIAN)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         pair = self.rbr_1x1_3x3_branch_3x3(self.rbr_1x1_3x3_branch_1x1(x))
         return self.rbr_3x3_branch(x) + pair + sum(edge(x) for edge in self._edges()) + x
 
     def merge(self, dtype: torch.dtype = torch.float64) -> Kernel:
-        """``W = K + k1 k0 + sum over the masks M of s k M + E``, E the identity's centre tap."""
+        """Compute ``W = K + k1 k0 + sum over the masks M of s k M + E``.
+
+        E is the centre tap of the identity.
+        """
         plain = Kernel.of(self.rbr_3x3_branch, dtype)
         pair = chain(
             Kernel.of(self.rbr_1x1_3x3_branch_1x1, dtype),

@@ -14,7 +14,7 @@ class RRRB(TrainingForm):
 
     ``e = expand_conv(pad(x))``, 1x1 to ``ratio * channels``; fea_conv is an unpadded 3x3, its skip
     e without the ring; reduce_conv is 1x1 back. x is zero-padded before the first 1x1, whose bias
-    so fills the ring: the whole is exactly one 3x3, at the borders too. R2Net has ``bias=False``.
+    so fills the ring: the whole equals one 3x3, at the borders too. R2Net has ``bias=False``.
 
     Source: Du et al., "Fast and Memory-Efficient Network Towards Efficient Image Super-Resolution",
     2022 (FMEN), the names included; NTIRE 2024 efficient SR report, teams 29 and 46.
@@ -28,12 +28,15 @@ class RRRB(TrainingForm):
         self.reduce_conv = conv1x1(inner, channels, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, C, H, W] -> [N, C, H, W]``."""
+        """Map ``[N, C, H, W]`` to ``[N, C, H, W]``."""
         e = self.expand_conv(F.pad(x, (1, 1, 1, 1)))
         return self.reduce_conv(self.fea_conv(e) + e[..., 1:-1, 1:-1]) + x
 
     def merge(self, dtype: torch.dtype = torch.float64) -> Kernel:
-        """``W = Wr (W3 + I E) We + I E``, ``b = br + Wr (b3 + be + (sum of W3's taps) be)``."""
+        """Compute ``W = Wr (W3 + I E) We + I E``.
+
+        ``b = br + Wr (b3 + be + (sum of W3's taps) be)``, and E is the centre tap.
+        """
         layers = (self.expand_conv, self.fea_conv, self.reduce_conv)
         expand, inner, reduce = (Kernel.of(layer, dtype) for layer in layers)
         inside = chain(expand, total(inner, identity(inner.weight)), reduce)

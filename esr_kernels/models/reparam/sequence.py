@@ -1,4 +1,4 @@
-"""Several convolutions one after the other as one: separable ones made dense."""
+"""Merge of several convolutions one after the other, for separable ones made dense."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,16 @@ from .kernel import Kernel, chain, convolution
 
 @torch.no_grad()
 def merge_sequence(first: nn.Conv2d, *others: nn.Conv2d) -> nn.Conv2d:
-    """The one dense convolution equal to ``first`` and then each of the others, nothing between.
+    """Make the dense convolution equal to ``first`` and then each of the others.
 
-    For pointwise then depthwise (BSConv), depthwise then pointwise, 3x1 then 1x3, with groups or
-    without. In float64, stored in the first's dtype. Exact at the borders too, or refused: what a
-    later convolution pads is the result of an earlier one, and padding that with zeros equals
-    padding the picture only where the earlier ones have no bias. Mirrored, repeated and circular
-    padding always agrees; so does padding before the first.
+    This is for pointwise then depthwise (BSConv), depthwise then pointwise, 3x1 then 1x3, with
+    groups or without. It is computed in float64 and stored in the first's dtype. The result is
+    exact at the borders too, or refused: a later convolution pads the result of an earlier one, and
+    padding that with zeros equals padding the picture only where the earlier ones have no bias.
+    Mirrored, repeated and circular padding always agrees; so does padding before the first.
 
-    Raises ``ValueError`` where no single convolution is equal, at the borders or anywhere.
+    Raises:
+        ValueError: No single convolution is equal, at the borders or anywhere.
     """
     kernel, geometry = Kernel.of(first, torch.float64), _Geometry.of(first)
     for then in others:

@@ -1,4 +1,4 @@
-"""Picture files to arrays and back; knows nothing of networks or torch."""
+"""Picture files to arrays and back, without networks or torch."""
 
 from .image import READABLE, Image, read
 from .save import WRITABLE, check_destination, check_format, save, write

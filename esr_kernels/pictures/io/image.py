@@ -1,6 +1,7 @@
-"""Read a picture file into float pixels, with everything that must survive the upscaling."""
+"""Reading of picture files into float pixels, with everything that the upscaled file keeps."""
 
 import io
+import os
 import struct
 import warnings
 from dataclasses import dataclass, field
@@ -10,19 +11,19 @@ import numpy as np
 from PIL import ExifTags, ImageCms, ImageOps
 from PIL import Image as Pillow
 
-# Only what is tested here; others Pillow knows (EPS, PDF ...) are no pictures to upscale.
+# Only formats that are tested; others of Pillow (EPS, PDF ...) are not pictures to upscale.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-# Suffixes taken for pictures in a folder.
+# Suffixes of pictures in a folder.
 READABLE = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 
 _ORIENTATION = 0x0112
-# EXIF of the first directory that describes the picture's origin and stays true when it grows:
+# EXIF of the first directory that describes the picture's origin and stays true after upscaling:
 # description, maker, software, date, author, copyright, rating, and the detail and GPS directories.
 # In a TIFF the same directory also says how the pixels are stored, which does not.
 _KEPT_EXIF = {270, 271, 272, 305, 306, 315, 316, 33432, 18246, 18249, 34665, 34853}
 _GREY_MODES = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
 _BOMB = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
-# What Pillow's decoders raise on broken files, beside OSError.
+# Errors of Pillow's decoders on broken files.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error)
 
 
@@ -30,11 +31,17 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, str
 class Image:
     """A decoded picture.
 
-    ``pixels``: float32 ``[3, H, W]`` RGB in ``[0, 1]``, not linearised; a grey picture has three
-    equal channels and ``grey`` set. ``alpha``: uint8 ``[H, W]`` or None. ``depth``: 8 or 16 bits
-    a channel, from the container and never from the values. ``icc``: the colour profile's bytes,
-    ``exif``: the EXIF block without its orientation, which is applied already, ``dpi``: dots per
-    inch in x and y; each None when the file has none.
+    Attributes:
+        path: The file.
+        pixels: float32 ``[3, H, W]`` RGB in ``[0, 1]``, not linearised; a grey picture has three
+            equal channels.
+        grey: The picture is grey.
+        depth: 8 or 16 bits a channel, from the container and never from the values.
+        alpha: uint8 ``[H, W]``, None if the file has none.
+        icc: The colour profile, None if the file has none.
+        exif: The EXIF block without its orientation, which is applied already; None if there is
+            none.
+        dpi: Dots per inch in x and y, None if the file has none.
     """
 
     path: Path
@@ -48,27 +55,32 @@ class Image:
 
     @property
     def height(self) -> int:
+        """The number of rows."""
         return self.pixels.shape[1]
 
     @property
     def width(self) -> int:
+        """The number of columns."""
         return self.pixels.shape[2]
 
     @property
     def transparent(self) -> bool:
-        """Whether any pixel can be seen through; an alpha channel of all 255 says nothing."""
+        """True if any pixel is transparent: an alpha channel of all 255 does not count."""
         return self.alpha is not None and bool((self.alpha < 255).any())
 
 
-def read(path) -> Image:
-    """Decode ``path``: PNG, JPEG, WebP, TIFF, BMP or GIF.
+def read(path: str | os.PathLike) -> Image:
+    """Decode a PNG, JPEG, WebP, TIFF, BMP or GIF file.
 
-    Colour, grey, palette, CMYK, 1, 8 and 16-bit grey; turned as EXIF says. Where colour is hidden
-    by alpha 0 it is replaced by that of the nearest visible pixels, or it would bleed into them.
-    Warns when Pillow can give only 8 of 16 bits, and when a file holds more than one picture.
+    Supported are colour, grey, palette, CMYK, and 1, 8 and 16-bit grey; the picture is turned as
+    EXIF says. Colour that is hidden by alpha 0 is replaced by that of the nearest visible pixels,
+    because it would bleed into them. A warning tells when Pillow can give only 8 of 16 bits, and
+    when a file holds more than one picture.
 
-    Raises ``FileNotFoundError`` for a missing file, ``ValueError`` for one that is no picture, is
-    cut off, broken, too large to be trusted, or of a kind that is not handled.
+    Raises:
+        FileNotFoundError: The file is missing.
+        ValueError: The file is not a picture, is broken, too large to be trusted, or of a kind that
+            is not supported.
     """
     path = Path(path)
     if path.is_dir():
@@ -93,7 +105,7 @@ def _open(path: Path, file: io.BufferedReader) -> Pillow.Image:
 
 
 def _losses(raw: Pillow.Image) -> list[str]:
-    """What the file holds and Pillow will not give, told from the raw mode of its decoder."""
+    """List the contents of the file that Pillow drops, told from the raw mode of its decoder."""
     losses = []
     if raw.format in ("PNG", "TIFF") and not raw.mode.startswith("I;16"):
         modes = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in raw.tile]
@@ -139,7 +151,7 @@ def _exif(raw: Pillow.Image, losses: list[str]) -> Pillow.Exif:
     try:
         return raw.getexif()
     except _BROKEN:
-        # No reason to refuse the pixels. Taken out, so that Pillow does not trip over it again.
+        # The pixels are good all the same. Removed, or Pillow would fail on it again.
         losses.append("its EXIF block is broken and left out")
         raw.info.pop("exif", None)
         return Pillow.Exif()
@@ -153,8 +165,8 @@ def _kept(exif: Pillow.Exif) -> bytes | None:
     return kept.tobytes() if len(kept) else None
 
 
-def _to_arrays(path: Path, im: Pillow.Image):
-    """``(pixels, grey, depth, alpha)`` of ``Image`` from any mode that is handled."""
+def _to_arrays(path: Path, im: Pillow.Image) -> tuple[np.ndarray, bool, int, np.ndarray | None]:
+    """Convert a picture of any supported mode to ``(pixels, grey, depth, alpha)`` of ``Image``."""
     if im.mode.startswith("I;16"):
         levels = np.asarray(im).astype(np.float32)
         return _three(levels / 65535), True, 16, None
@@ -186,7 +198,7 @@ def _three(plane: np.ndarray) -> np.ndarray:
 
 
 def _from_cmyk(im: Pillow.Image, icc: bytes | None) -> Pillow.Image:
-    """CMYK to sRGB, by the file's own profile when it has one that works."""
+    """Convert CMYK to sRGB, with the file's own profile if it has one that works."""
     if icc:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
@@ -194,15 +206,15 @@ def _from_cmyk(im: Pillow.Image, icc: bytes | None) -> Pillow.Image:
                 im, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
         except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile: the plain formula is what every viewer falls back to
+            pass  # a broken profile: every viewer falls back to the plain formula then
     return im.convert("RGB")
 
 
 def _fill(colour: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """``colour`` ``[C, H, W]`` where ``seen`` ``[H, W]`` is 1, else the mean of what is near.
+    """Fill ``colour`` ``[C, H, W]`` where ``seen`` ``[H, W]`` is 0 from the nearest seen pixels.
 
-    Each level halves the picture, averaging only what is seen; unseen pixels take the finest
-    level that has something to say. Nothing seen at all gives black.
+    Each level halves the picture, averaging only seen pixels; unseen ones take the finest level
+    that has a value. If nothing is seen, the result is black.
     """
     height, width = seen.shape
     if seen.all() or max(height, width) == 1:

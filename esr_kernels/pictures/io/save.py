@@ -1,4 +1,4 @@
-"""Write an upscaled picture in the format its suffix names, whole or not at all."""
+"""Writing of an upscaled picture in the format of its suffix, complete or not at all."""
 
 import os
 import warnings
@@ -15,7 +15,7 @@ from .image import Image
 
 @dataclass(frozen=True)
 class _Format:
-    """What a container can hold, and the options it is written with."""
+    """The capabilities of a container, and the options it is written with."""
 
     name: str
     alpha: bool
@@ -45,11 +45,17 @@ _BY_SUFFIX = {
 WRITABLE = frozenset(_BY_SUFFIX)
 
 
-def check_destination(path, *, overwrite: bool) -> Path:
-    """Raise before any work is done if ``path`` could not be written; return it as a ``Path``.
+def check_destination(path: str | os.PathLike, *, overwrite: bool) -> Path:
+    """Check before any work is done that a picture can be written to ``path``.
 
-    ``ValueError`` for a suffix that names no format, an existing file without ``overwrite``, or a
-    folder in its place; ``PermissionError`` or ``FileNotFoundError`` for its folder.
+    Returns:
+        The path.
+
+    Raises:
+        FileNotFoundError: Its folder is missing.
+        PermissionError: Its folder cannot be written to.
+        ValueError: The suffix names no format, the file exists and ``overwrite`` is False, or a
+            folder is in its place.
     """
     path = Path(path)
     if path.suffix.lower() not in _BY_SUFFIX:
@@ -69,17 +75,18 @@ def check_destination(path, *, overwrite: bool) -> Path:
     return path
 
 
-def check_format(path, image: Image, scale: int) -> None:
-    """Raise ``ValueError`` if the format of ``path`` cannot hold ``image`` enlarged.
+def check_format(path: str | os.PathLike, image: Image, scale: int) -> None:
+    """Check that the format of ``path`` can hold ``image`` upscaled; warn if 16 bits become 8.
 
-    That is: transparency in JPEG or BMP, or more pixels on a side than the format counts to. A
-    warning says when 16 bits become 8.
+    Raises:
+        ValueError: The picture is transparent and the format JPEG or BMP, or it has more pixels on
+            a side than the format allows.
     """
     path = Path(path)
     container = _BY_SUFFIX[path.suffix.lower()]
     if image.transparent and not container.alpha:
         raise ValueError(
-            f"{image.path} is transparent and {container.name} cannot be: "
+            f"{image.path} is transparent, which {container.name} does not support: "
             f"write {path.with_suffix('.png').name} instead, or flatten the picture first"
         )
     side_px = scale * max(image.height, image.width)
@@ -95,14 +102,21 @@ def check_format(path, image: Image, scale: int) -> None:
         )
 
 
-def write(path, planes: np.ndarray, like: Image, *, overwrite: bool = False) -> None:
-    """Write ``planes`` as the upscaled ``like``.
+def write(
+    path: str | os.PathLike, planes: np.ndarray, like: Image, *, overwrite: bool = False
+) -> None:
+    """Write ``planes`` as the upscaled ``like``, complete or not at all.
 
-    ``planes``: uint8 ``[3, H, W]``, or uint8 or uint16 ``[1, H, W]`` for grey. Colour profile,
-    EXIF (with the new size) and resolution are those of ``like``, as far as the format keeps them;
-    its alpha is enlarged bicubically, clamped at the picture's edges and to [0, 255].
+    Args:
+        path: The file, whose suffix names the format.
+        planes: uint8 ``[3, H, W]``, or uint8 or uint16 ``[1, H, W]`` for grey.
+        like: The source. The file gets its colour profile, its EXIF (with the new size) and its
+            resolution, as far as the format supports them, and its alpha, upscaled bicubically and
+            clamped at the picture's edges and to [0, 255].
+        overwrite: Replace a file that exists.
 
-    Raises as ``check_destination`` and ``check_format`` do; nothing is left half-written.
+    Raises:
+        FileNotFoundError, PermissionError, ValueError: As in ``check_destination``.
     """
     path = check_destination(path, overwrite=overwrite)
     container = _BY_SUFFIX[path.suffix.lower()]
@@ -113,11 +127,19 @@ def write(path, planes: np.ndarray, like: Image, *, overwrite: bool = False) -> 
     save(path, picture, overwrite=overwrite, **_metadata(like, picture.size))
 
 
-def save(path, picture: Pillow.Image, *, overwrite: bool = False, **metadata) -> None:
-    """Save a Pillow picture in the format the suffix of ``path`` names, whole or not at all.
+def save(
+    path: str | os.PathLike, picture: Pillow.Image, *, overwrite: bool = False, **metadata
+) -> None:
+    """Save a Pillow picture in the format of the suffix of ``path``, complete or not at all.
 
-    It is written under another name beside ``path`` and renamed. ``metadata``: further options of
-    Pillow's ``save``. Raises as ``check_destination`` does.
+    Args:
+        path: The file.
+        picture: The picture.
+        overwrite: Replace a file that exists.
+        **metadata: Further options of Pillow's ``save``.
+
+    Raises:
+        FileNotFoundError, PermissionError, ValueError: As in ``check_destination``.
     """
     path = check_destination(path, overwrite=overwrite)
     container = _BY_SUFFIX[path.suffix.lower()]

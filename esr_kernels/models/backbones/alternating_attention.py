@@ -1,4 +1,4 @@
-"""What IFADNet and LSANet share: blocks of which only every second one attends."""
+"""Blocks of IFADNet and LSANet, of which only every second one has attention."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,15 @@ from ..reparam import RepBlock, named
 from ..shapes import blocks, scale_and_channels, vote
 
 
-class SpacedBlock(nn.Module):
-    """``esa(c5(r3)) + u`` where r3 is u after the three ``layers`` c1_r, c2_r, c4, each followed by
-    GELU. ``c5``, ``esa``: nothing by default.
+class GeluRLFB(nn.Module):
+    """RLFB with GELU and another skip: ``esa(c5(r3)) + u``.
+
+    r3 is u after three layers, each followed by GELU.
+
+    Args:
+        layers: The modules c1_r, c2_r and c4.
+        c5: The module c5, the identity if None.
+        esa: The attention, the identity if None.
     """
 
     def __init__(
@@ -30,7 +36,7 @@ class SpacedBlock(nn.Module):
         self.esa = esa or nn.Identity()
 
     def forward(self, u: Tensor) -> Tensor:
-        """``[N, C, H, W]`` to the same."""
+        """Map ``[N, C, H, W]`` to the same shape."""
         r = u
         for layer in (self.c1_r, self.c2_r, self.c4):
             r = F.gelu(layer(r))
@@ -38,17 +44,17 @@ class SpacedBlock(nn.Module):
 
 
 def separable(width: int) -> nn.Module:
-    """A mirrored BSConv under the name of a merged convolution, though nothing was merged."""
+    """Make a mirrored BSConv under the name of a merged convolution, as the checkpoints have it."""
     return named(RepBlock.merged_name, mirrored_bsconv(width, width))
 
 
 def dense(width: int, training_form: bool) -> nn.Module:
-    """A 3x3 convolution, or what it is trained as."""
+    """Make a 3x3 convolution, or the ``RepBlock`` that it is trained as."""
     return RepBlock(width) if training_form else named(RepBlock.merged_name, conv3x3(width, width))
 
 
 def detect(shapes: Shapes, first_layer: str) -> dict | None:
-    """Hyperparameters of the network whose blocks begin with keys that match ``first_layer``."""
+    """Read the hyperparameters of the network whose blocks begin with keys like ``first_layer``."""
     width = vote(shapes, r"B\d+\.c4\.rbr_reparam\.(pw\.)?weight", 0)
     if width is None or not any(re.match(first_layer, key) for key in shapes):
         return None

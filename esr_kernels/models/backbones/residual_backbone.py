@@ -1,4 +1,4 @@
-"""What RLFN and its relatives share: a trunk of blocks under one long skip connection."""
+"""Backbone of RLFN and its relatives: blocks under one long skip connection."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,14 +9,22 @@ from ..network import Shapes, Upscaler
 from ..shapes import blocks, scale_and_channels, vote
 
 
-class ResidualTrunk(Upscaler):
-    """``F0 = conv_1(enter(x))``, the blocks one after the other, ``L = conv_2(F) + F0``, and the
-    output ``leave(upsampler(L), x)``.
+class ResidualBackbone(Upscaler):
+    """Backbone with one long skip connection: ``L = conv_2(F) + F0``.
 
-    ``parts``: the blocks by name, in their order; each gives ``width`` channels, as it takes.
-    ``bias``: whether the three layers around the blocks have one. ``upsampler``: the name of the
-    last. A network whose ends differ puts its own modules in the place of these, or overrides
+    ``F0 = conv_1(enter(x))`` goes through the blocks one after the other, to F; the output is
+    ``leave(upsampler(L), x)``. A network whose ends differ replaces these modules, or overrides
     ``enter`` and ``leave``.
+
+    Args:
+        width: Channels of the backbone.
+        parts: The blocks by name, in their order; each maps ``width`` channels to as many.
+        scale: The upscaling factor.
+        in_channels: Channels of the picture.
+        out_channels: Channels of the output.
+        data_range: The range that the weights were trained in.
+        bias: Give the three layers around the blocks a bias.
+        upsampler: The name of the last of these layers.
 
     Source: Kong et al., "Residual Local Feature Network for Efficient Super-Resolution", 2022.
     """
@@ -47,9 +55,10 @@ class ResidualTrunk(Upscaler):
         self.add_module(upsampler, pixel_shuffle_upsampler(width, out_channels, scale, bias=bias))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, Cin, H, W]`` in [0, 1] -> ``[N, Cout, scale*H, scale*W]``, not clamped.
+        """Map ``[N, Cin, H, W]`` in [0, 1] to ``[N, Cout, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below ``min_size`` and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below ``min_size``, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.conv_1(self.enter(x))
@@ -60,31 +69,34 @@ class ResidualTrunk(Upscaler):
         return self.leave(enlarged, x)
 
     def enter(self, x: Tensor) -> Tensor:
-        """The picture as conv_1 takes it: ``x * data_range``."""
+        """Prepare the picture for conv_1: ``x * data_range``."""
         return x if self.data_range == 1 else x * self.data_range
 
     def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
-        """The output: ``enlarged / data_range``, for some networks with the help of x."""
+        """Compute the output, ``enlarged / data_range``; some networks use x too."""
         return enlarged if self.data_range == 1 else enlarged / self.data_range
 
 
 def numbered(parts: Iterable[nn.Module]) -> dict[str, nn.Module]:
-    """The blocks as most checkpoints call them: block_1, block_2, ..."""
+    """Name the blocks as most checkpoints do: block_1, block_2, ..."""
     return {f"block_{i}": part for i, part in enumerate(parts, 1)}
 
 
 def block_keys(shapes: Shapes) -> set[str]:
-    """The keys of all blocks block_1, block_2, ..., without the block's name."""
+    """Return the keys of all blocks block_1, block_2, ..., without the block's name."""
     return {key.partition(".")[2] for key in shapes if key.startswith("block_")}
 
 
-def detect_trunk(
+def detect_backbone(
     shapes: Shapes, width: str, *, block: str = r"block_(\d+)\.", upsampler: str = "upsampler.0"
 ) -> dict | None:
-    """Width, number of blocks and scale; None if no key matches ``width``.
+    """Read width, number of blocks and scale; None if no key matches ``width``.
 
-    ``width``: what matches keys of weights with ``width`` output channels; ``block``: as in
-    ``shapes.blocks``; ``upsampler``: the last convolution.
+    Args:
+        shapes: The shapes of a checkpoint.
+        width: A pattern of the keys of weights with ``width`` output channels.
+        block: A pattern of block numbers, as in ``shapes.blocks``.
+        upsampler: The name of the last convolution.
     """
     found = vote(shapes, width, 0)
     if found is None:
@@ -94,12 +106,12 @@ def detect_trunk(
 
 
 def detect_rlfb(shapes: Shapes) -> dict | None:
-    """Sizes of a trunk of RLFBs whose c1_r is one convolution; None if it is none.
+    """Read the sizes of a network of RLFBs whose c1_r is one convolution; None if it is another.
 
-    ``mid`` and ``esa_hidden`` beside those of ``detect_trunk``. Several networks have such blocks:
-    each looks in ``block_keys`` for what sets its own apart.
+    Returns those of ``detect_backbone`` with ``mid`` and ``esa_hidden``. Several networks have such
+    blocks: each looks in ``block_keys`` for its own differences.
     """
-    found = detect_trunk(shapes, r"block_\d+\.c5\.weight")
+    found = detect_backbone(shapes, r"block_\d+\.c5\.weight")
     mid = vote(shapes, r"block_\d+\.c1_r\.weight", 0)
     esa_hidden = vote(shapes, r"block_\d+\.esa\.conv_f\.weight", 0)
     if found is None or mid is None or esa_hidden is None:

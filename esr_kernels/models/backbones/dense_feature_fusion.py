@@ -1,4 +1,4 @@
-"""What AGDN and its relatives share: a trunk that fuses the concatenated outputs of its blocks."""
+"""Backbone of AGDN and its relatives, which fuses the concatenated outputs of its blocks."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,20 @@ from ..blocks import check_picture, conv1x1, conv3x3, pixel_shuffle_upsampler, r
 from ..network import Upscaler
 
 
-class ConcatTrunk(Upscaler):
-    """``F0 = fea_conv(enter(x))``, the blocks B1, B2, ... one after the other, ``L =
-    c2(gelu(c1(cat(F1, F2, ...)))) + F0``; the output is ``upsampler(L)``, with ``mean`` added to it
-    if ``centred``.
+class DenseFeatureFusion(Upscaler):
+    """Backbone that fuses the outputs of all its blocks.
 
-    fea_conv is a 3x3 convolution, c1 1x1, c2 the identity, upsampler a 3x3 and pixel shuffle. A
-    network whose layers differ puts its own modules in the place of these, or overrides ``enter``.
+    ``F0 = fea_conv(enter(x))`` goes through the blocks one after the other,
+    ``L = c2(gelu(c1(cat(F1, F2, ...)))) + F0``, and the output is ``upsampler(L)``, with ``mean``
+    added to it if ``centred``. fea_conv is a 3x3 convolution, c1 1x1, c2 the identity, upsampler a
+    3x3 convolution and the pixel shuffle. A network whose layers differ replaces these modules, or
+    overrides ``enter``.
 
-    ``parts``: the blocks in their order; each gives ``width`` channels, as it takes. ``centred``:
-    whether the trunk works on ``x - mean``, the picture without its mean colour.
+    Args:
+        width: Channels of the backbone.
+        parts: The blocks in their order; each maps ``width`` channels to as many.
+        scale: The upscaling factor.
+        centred: Work on ``x - mean``, the picture without its mean colour.
 
     Source: Li et al., "Blueprint Separable Residual Network for Efficient Image Super-Resolution",
     2022, the multi-layer feature fusion; the names are those of their code.
@@ -39,9 +43,10 @@ class ConcatTrunk(Upscaler):
         self.upsampler = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, H, W]`` in [0, 1] -> ``[N, 3, scale*H, scale*W]``, not clamped.
+        """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.
 
-        Raises ``ValueError`` for H or W below ``min_size`` and for a wrong rank or channel count.
+        Raises:
+            ValueError: H or W is below ``min_size``, or the rank or channel count is wrong.
         """
         x = check_picture(x, self.in_channels, self.min_size)
         first = self.fea_conv(self.enter(x))
@@ -53,5 +58,5 @@ class ConcatTrunk(Upscaler):
         return enlarged + self.mean if self.centred else enlarged
 
     def enter(self, x: Tensor) -> Tensor:
-        """The picture as fea_conv takes it: ``x - mean`` if centred."""
+        """Prepare the picture for fea_conv: ``x - mean`` if centred."""
         return x - self.mean if self.centred else x
