@@ -43,7 +43,7 @@ def test_every_form_is_right():
 
 
 def test_a_form_without_a_case_is_named(monkeypatch):
-    monkeypatch.setattr(forms._C.cuda, "forms", lambda: ["conv_act f8 3x3 2 tiles slabs", "new"])
+    monkeypatch.setattr(forms._C.cuda, "forms", lambda: ["conv_act f16 3x3 2 tiles slabs", "new"])
     with pytest.raises(ValueError, match="no case launches 'new'"):
         forms.forms(OPS)
 
