@@ -3,7 +3,20 @@
 
 namespace esr {
 
-enum class Act { none, relu, lrelu, silu, gelu, spab };
+// What becomes of a convolution's sum y and the residual u, if there is one: act(y) + u, but
+//   spab   (y + u) * (sigmoid(y) - 1/2)
+//   gate   u * sigmoid(y)
+#define ESR_FOR_EACH_ACT(X) X(none) X(relu) X(lrelu) X(silu) X(gelu) X(spab) X(gate)
+
+#define ESR_NAME(act) act,
+enum class Act { ESR_FOR_EACH_ACT(ESR_NAME) };
+#undef ESR_NAME
+
+#define ESR_STRING(act) #act,
+inline constexpr const char* kActNames[] = {ESR_FOR_EACH_ACT(ESR_STRING)};
+#undef ESR_STRING
+
+constexpr bool needs_residual(Act act) { return act == Act::spab || act == Act::gate; }
 
 // Constants of one convolution in double, [out][in][k][k].
 struct ConvSpec {

@@ -4,34 +4,22 @@
 
 #include <string>
 
-#include "program.h"
-#include "specs.h"
+#include "cpu_steps.h"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
 
-namespace esr {
-
-static void check_sources(const Program&, const std::vector<int>& sources) {
-  if (sources.empty() || sources.size() > kMaxSources)
-    throw py::value_error("a convolution takes 1 to 8 sources");
-}
-
-static int max_factor(const Program&) { return 8; }
-
-}  // namespace esr
-
 namespace {
 
-using esr::Program;
+using esr::CpuProgram;
 
 // (address, batch stride, channel stride, row stride), strides in floats
 using PictureTuple = std::tuple<uintptr_t, size_t, size_t, size_t>;
 
-void run(Program& program, const std::vector<PictureTuple>& inputs,
+void run(CpuProgram& program, const std::vector<PictureTuple>& inputs,
          const std::vector<PictureTuple>& outputs, int batch, int height, int width, int threads) {
   const auto pictures = [](const std::vector<PictureTuple>& tuples) {
-    std::vector<Program::Picture> list;
+    std::vector<esr::Picture> list;
     for (const auto& [address, batch_stride, plane, row] : tuples)
       list.push_back({reinterpret_cast<float*>(address), batch_stride, plane, row});
     return list;
@@ -113,15 +101,15 @@ PYBIND11_MODULE(_C, m) {
   m.def("selective_scan", &selective_scan, "c"_a, "delta"_a, "B"_a, "K"_a, "A"_a, "D"_a, "out"_a,
         "sizes"_a, "threads"_a, "isa"_a = "",
         "Four strided sequences, three addresses, and (batch, length, channels, states).");
-  py::class_<Program> program(m, "Program", "Steps over rows of pictures; see csrc/cpu/program.h.");
-  program.def(
-      py::init([](const std::string& isa) { return std::make_unique<Program>(kernels_of(isa)); }),
-      "isa"_a = "");
-  program.def_property_readonly("isa", [](const Program& p) { return p.kernels().name; });
+  py::class_<CpuProgram> program(m, "Program",
+                                 "Steps over rows of pictures; see csrc/cpu/program.h.");
+  program.def(py::init([](const std::string& isa) {
+                return std::make_unique<CpuProgram>(kernels_of(isa));
+              }),
+              "isa"_a = "");
+  program.def_property_readonly("isa", [](const CpuProgram& p) { return p.kernels().name; });
   esr::bindings::define_steps(program);
-  program.def("depthwise", &esr::bindings::add_depthwise<Program>, "source"_a, "weight"_a, "bias"_a,
-              "act"_a = "none", "slope"_a = 0.f, "residual"_a = -1);
-  program.def("esa", &esr::bindings::add_esa<Program>, "q"_a, "weights"_a);
+  esr::define_cpu_steps(program);
   program.def("run", &run, "inputs"_a, "outputs"_a, "batch"_a, "height"_a, "width"_a, "threads"_a);
 #ifdef ESR_CUDA_TARGETS
   esr::bindings::define_cuda(m);

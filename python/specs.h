@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,9 +25,8 @@ inline const double* data_or_null(const std::optional<Array>& array) {
 }
 
 inline Act act_of(const std::string& name) {
-  const char* names[] = {"none", "relu", "lrelu", "silu", "gelu", "spab"};
-  for (int i = 0; i < 6; ++i)
-    if (name == names[i]) return Act(i);
+  for (size_t i = 0; i < std::size(kActNames); ++i)
+    if (name == kActNames[i]) return Act(i);
   throw py::value_error("unknown activation '" + name + "'");
 }
 
@@ -81,7 +81,8 @@ void check_epilogue(const Program& program, const ConvSpec& spec, int residual) 
   if (residual >= 0) check_value(program, residual);
   if (residual >= 0 && program.channels(residual) != spec.out_channels)
     throw py::value_error("the residual's channels are not the weight's output channels");
-  if (spec.act == Act::spab && residual < 0) throw py::value_error("act 'spab' needs a residual");
+  if (needs_residual(spec.act) && residual < 0)
+    throw py::value_error("act '" + std::string(kActNames[int(spec.act)]) + "' needs a residual");
 }
 
 template <class Program>
@@ -98,18 +99,6 @@ int add_conv(Program& program, const std::vector<int>& sources, const Array& wei
     throw py::value_error("the sources' channels do not add up to the weight's");
   check_epilogue(program, spec, residual);
   return program.conv(sources, spec, residual);
-}
-
-template <class Program>
-int add_depthwise(Program& program, int source, const Array& weight,
-                  const std::optional<Array>& bias, const std::string& act, float slope,
-                  int residual) {
-  const ConvSpec spec = spec_of(weight, bias, act, slope);
-  check_value(program, source);
-  if (spec.kernel != 3 || spec.in_channels != 1 || spec.out_channels != program.channels(source))
-    throw py::value_error("a depthwise weight must be [source's channels, 1, 3, 3]");
-  check_epilogue(program, spec, residual);
-  return program.depthwise(source, spec, residual);
 }
 
 template <class Program>

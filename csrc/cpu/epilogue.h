@@ -1,8 +1,8 @@
 // What follows a convolution's sum, once for every kernel: the activation, then the residual.
 #pragma once
 
-#include "kernels.h"
-#include "simd.h"
+#include "blocks.h"
+#include "steps/conv_step.h"
 
 namespace esr {
 namespace ESR_ISA {
@@ -45,6 +45,7 @@ ESR_INLINE Vec activate(Vec y, float slope) {
 template <Act kAct>
 ESR_INLINE Vec epilogue(Vec y, float slope, const float* residual) {
   if constexpr (kAct == Act::spab) return (y + load(residual)) * (sigmoid(y) - .5f);
+  if constexpr (kAct == Act::gate) return load(residual) * sigmoid(y);
   y = activate<kAct>(y, slope);
   return residual ? y + load(residual) : y;
 }
@@ -53,12 +54,10 @@ ESR_INLINE Vec epilogue(Vec y, float slope, const float* residual) {
 template <class Body>
 ESR_INLINE void with_act(Act act, Body&& body) {
   switch (act) {
-    case Act::none: return body.template operator()<Act::none>();
-    case Act::relu: return body.template operator()<Act::relu>();
-    case Act::lrelu: return body.template operator()<Act::lrelu>();
-    case Act::silu: return body.template operator()<Act::silu>();
-    case Act::gelu: return body.template operator()<Act::gelu>();
-    case Act::spab: return body.template operator()<Act::spab>();
+#define ESR_CASE(name) \
+  case Act::name: return body.template operator()<Act::name>();
+    ESR_FOR_EACH_ACT(ESR_CASE)
+#undef ESR_CASE
   }
 }
 

@@ -1,92 +1,58 @@
-// Building a program: steps and their packed constants.
 #include "program.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "runner.h"
 
 namespace esr {
 
-namespace {
-
-Buffer pack_weight(StepKind kind, const ConvSpec& s, int group) {
-  if (kind == StepKind::depthwise3x3) return pack_bias(s.weight, s.out_channels * 9, 1);
-  const auto pack = kind == StepKind::conv3x3 ? pack_winograd : pack_pointwise;
-  return pack(s.weight, s.out_channels, s.in_channels, group);
-}
-
-}  // namespace
-
-PackedConv::PackedConv(StepKind kind, const ConvSpec& s, int group)
-    : weight(pack_weight(kind, s, group)),
-      bias(pack_bias(s.bias, s.out_channels, group)),
-      view{s.in_channels, s.out_channels, weight.data(), bias.data(), s.act, s.slope} {}
-
-int Program::add_value(int channels) {
-  values_.push_back(Value{channels});
-  return int(values_.size()) - 1;
-}
-
-int Program::add_step(Step step, int channels) {
-  step.result = channels ? add_value(channels) : -1;
+int Program::append(std::unique_ptr<Step> step) {
+  int result = -1;
+  if (step->channels()) {
+    result = value_count();
+    values_.push_back({step->channels(), step->resolution()});
+  }
   steps_.push_back(std::move(step));
-  geometry_.reset();  // what was planned is out of date
-  return steps_.back().result;
+  results_.push_back(result);
+  plan_.reset();
+  return result;
 }
 
-int Program::input(int channels, const double* shift) {
-  Step step{StepKind::pack};
-  step.picture = inputs_++;
-  step.shift = pack_bias(shift, channels, 1);
-  return add_step(std::move(step), channels);
+Resolution Program::sampled(Resolution of, Sampling rule) {
+  return {axes_.sampled(of.rows, rule), axes_.sampled(of.columns, rule)};
 }
 
-int Program::add_conv(StepKind kind, std::vector<int> sources, const ConvSpec& spec, int residual) {
-  Step step{kind};
-  step.sources = std::move(sources);
-  step.residual = residual;
-  step.conv = std::make_unique<PackedConv>(kind, spec, kernels_.group);
-  return add_step(std::move(step), spec.out_channels);
+Resolution Program::common_resolution(const std::vector<int>& values) const {
+  const Resolution common = resolution(values.at(0));
+  for (int value : values) check_resolution(value, common);
+  return common;
 }
 
-int Program::conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
-  return add_conv(spec.kernel == 3 ? StepKind::conv3x3 : StepKind::conv1x1, sources, spec,
-                  residual);
+void Program::check_resolution(int value, Resolution expected) const {
+  if (resolution(value) != expected)
+    throw std::invalid_argument("value " + std::to_string(value) +
+                                " has another size than what it is combined with");
 }
 
-int Program::depthwise(int source, const ConvSpec& spec, int residual) {
-  return add_conv(StepKind::depthwise3x3, {source}, spec, residual);
+void Program::prepare(int height, int width, int threads) {
+  if (plan_ && plan_->is_for(height, width, threads)) return;
+  const int rows = axes_.least(Axes::kHeight), columns = axes_.least(Axes::kWidth);
+  if (height < rows || width < columns)
+    throw std::invalid_argument("the picture is " + std::to_string(width) + "x" +
+                                std::to_string(height) + " pixels (width x height), but this " +
+                                "program needs at least " + std::to_string(columns) + "x" +
+                                std::to_string(rows) + "; pad the picture");
+  plan_.reset();  // stays empty if the next line throws
+  plan_ = std::make_unique<Plan>(ProgramShape{steps_, results_, values_, axes_, kernels_.lanes},
+                                 height, width, threads);
 }
 
-int Program::esa(int q, const ConvSpec& conv1, const ConvSpec& conv_f, const ConvSpec& conv2,
-                 const ConvSpec& conv3, const ConvSpec& conv4) {
-  const int a = conv({q}, conv1, -1);
-  const int esa = int(esa_channels_.size());
-  esa_channels_.push_back(conv1.out_channels);
-  const auto map_step = [&](StepKind kind, const ConvSpec* spec) {
-    Step step{kind};
-    step.esa = esa;
-    if (kind == StepKind::esa_conv) step.sources = {a};
-    if (spec) {
-      step.weight = pack_bias(spec->weight, spec->out_channels * spec->in_channels * 9, 1);
-      step.bias = pack_bias(spec->bias, spec->out_channels, 1);
-    }
-    add_step(std::move(step), 0);
-  };
-  map_step(StepKind::esa_conv, &conv2);
-  map_step(StepKind::esa_pool, nullptr);
-  map_step(StepKind::esa_map, &conv3);
-  Step gate{StepKind::esa_gate};
-  gate.esa = esa;
-  gate.sources = {q, a};
-  gate.conv = std::make_unique<PackedConv>(StepKind::conv1x1, conv_f, kernels_.group);
-  gate.conv4 = std::make_unique<PackedConv>(StepKind::conv1x1, conv4, kernels_.group);
-  return add_step(std::move(gate), channels(q));
-}
-
-void Program::output(int value, int factor, int skip) {
-  Step step{StepKind::shuffle};
-  step.sources = {value};
-  step.residual = skip;
-  step.factor = factor;
-  step.picture = outputs_++;
-  add_step(std::move(step), 0);
+void Program::run(const std::vector<Picture>& inputs, const std::vector<Picture>& outputs,
+                  int batch, int height, int width, int threads) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  prepare(height, width, threads);
+  run_plan(*plan_, steps_, results_, {inputs.data(), outputs.data(), batch});
 }
 
 }  // namespace esr

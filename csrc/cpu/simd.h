@@ -127,12 +127,20 @@ ESR_INLINE void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
 #endif
 }
 
-// table[index[i]] in lane i; the indices are below kLanes where a register can hold the table.
-ESR_INLINE Vec look_up(const float* table, IntVec index) {
+// 0, 1, 2, ...
+ESR_INLINE IntVec lane_numbers() {
+  IntVec lane;
+  ESR_UNROLL
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  return lane;
+}
+
+// table[index[i]] in lane i.
+ESR_INLINE Vec gather(const float* table, IntVec index) {
 #if defined(__AVX512F__)
-  return (Vec)_mm512_permutexvar_ps((__m512i)index, (__m512)load_unaligned(table));
+  return (Vec)_mm512_i32gather_ps((__m512i)index, table, sizeof(float));
 #elif defined(__AVX2__)
-  return (Vec)_mm256_permutevar8x32_ps((__m256)load_unaligned(table), (__m256i)index);
+  return (Vec)_mm256_i32gather_ps(table, (__m256i)index, sizeof(float));
 #else
   Vec v;
   ESR_UNROLL
@@ -141,12 +149,15 @@ ESR_INLINE Vec look_up(const float* table, IntVec index) {
 #endif
 }
 
-// 0, 1, 2, ...
-ESR_INLINE IntVec lane_numbers() {
-  IntVec lane;
-  ESR_UNROLL
-  for (int i = 0; i < kLanes; ++i) lane[i] = i;
-  return lane;
+// The same where all indices are below kLanes, and kLanes floats can be read: registers hold them.
+ESR_INLINE Vec look_up(const float* table, IntVec index) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_permutexvar_ps((__m512i)index, (__m512)load_unaligned(table));
+#elif defined(__AVX2__)
+  return (Vec)_mm256_permutevar8x32_ps((__m256)load_unaligned(table), (__m256i)index);
+#else
+  return gather(table, index);
+#endif
 }
 
 // Zeroes the lanes from `count` on (count <= 0: all of them).

@@ -53,11 +53,28 @@ class Net:
         return value
 
     def esa(self, q: int, hidden: int = 4) -> int:
-        c, f = self.channels[q], hidden
-        sizes = [(f, c, 1), (f, f, 1), (f, f, 3), (f, f, 3), (c, f, 1)]
-        weights = [(self.weight(*size), self.draw.standard_normal(size[0])) for size in sizes]
-        value = self.program.esa(q, weights)
-        self.channels[value] = c
+        """Enhanced spatial attention: steps at three sizes."""
+        a = self.conv([q], hidden, 1, "none")
+        small = self.max_pool(self.strided(a, hidden), 7, 3)
+        e = self.bilinear(self.conv([small], hidden, 3, "none"), q)
+        e = self.conv([a], hidden, 1, "none", e)
+        return self.conv([e], self.channels[q], 1, "gate", q)
+
+    def strided(self, source: int, out: int, act: str = "none", residual: int = -1) -> int:
+        weight, bias = self.weight(out, self.channels[source], 3), self.draw.standard_normal(out)
+        self.layers.append((torch.from_numpy(weight), torch.from_numpy(bias)))
+        value = self.program.strided_conv(source, weight, bias, act, 0.1, residual)
+        self.channels[value] = out
+        return value
+
+    def max_pool(self, source: int, kernel: int, stride: int) -> int:
+        value = self.program.max_pool(source, kernel, stride)
+        self.channels[value] = self.channels[source]
+        return value
+
+    def bilinear(self, source: int, like: int) -> int:
+        value = self.program.bilinear(source, like)
+        self.channels[value] = self.channels[source]
         return value
 
     def output(self, value: int, factor: int = 1, skip: int = -1) -> None:

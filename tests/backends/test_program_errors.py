@@ -10,8 +10,6 @@ _C = pytest.importorskip("esr_kernels._C", reason="esr_kernels._C is not built")
 from programs import Net, view  # noqa: E402
 
 W = torch.rand(4, 3, 3, 3).double().numpy()
-ESA = [torch.rand(*s).double().numpy() for s in [(2, 3, 1, 1), (2, 2, 1, 1), (2, 2, 3, 3)]]
-ESA = [(w, None) for w in [*ESA, ESA[2], torch.rand(3, 2, 1, 1).double().numpy()]]
 
 
 @pytest.mark.parametrize(
@@ -39,9 +37,20 @@ ESA = [(w, None) for w in [*ESA, ESA[2], torch.rand(3, 2, 1, 1).double().numpy()
         ("needs a residual", lambda p, x: p.depthwise(x, W[:3, :1], None, "spab")),
         ("residual's channels", lambda p, x: p.depthwise(x, W[:3, :1], None, residual=p.input(4))),
         ("value", lambda p, x: p.depthwise(99, W[:3, :1], None)),
-        ("conv1, conv_f", lambda p, x: p.esa(x, ESA[:4])),
-        ("esa weight 0", lambda p, x: p.esa(x, [ESA[1], *ESA[1:]])),
-        ("value", lambda p, x: p.esa(99, ESA)),
+        ("'gate' needs a residual", lambda p, x: p.conv([x], W, None, "gate")),
+        ("another size", lambda p, x: p.conv([x, p.max_pool(x, 2, 2)], W[:, [0, 1, 2] * 2], None)),
+        ("another size", lambda p, x: p.conv([p.max_pool(x, 2, 2)], W[:3], None, residual=x)),
+        ("another size", lambda p, x: p.strided_conv(x, W[:3], None, residual=x)),
+        ("another size", lambda p, x: p.output(p.max_pool(x, 1, 2), 1, x)),
+        ("source's channels, 3, 3", lambda p, x: p.strided_conv(x, W[:, :1], None)),
+        ("source's channels, 3, 3", lambda p, x: p.strided_conv(x, W[..., :1, :1], None)),
+        ("residual's channels", lambda p, x: p.strided_conv(x, W, None, residual=x)),
+        ("value", lambda p, x: p.strided_conv(99, W, None)),
+        ("1 or more", lambda p, x: p.max_pool(x, 0, 1)),
+        ("1 or more", lambda p, x: p.max_pool(x, 2, 0)),
+        ("value", lambda p, x: p.max_pool(99, 2, 2)),
+        ("value", lambda p, x: p.bilinear(99, x)),
+        ("value", lambda p, x: p.bilinear(x, 99)),
         ("shuffle factor", lambda p, x: p.output(x, 0)),
         ("shuffle factor", lambda p, x: p.output(x, 9)),
         ("divide", lambda p, x: p.output(x, 2)),
@@ -84,7 +93,7 @@ def test_wrong_runs(words, inputs, outputs, size):
 def test_esa_refuses_small_pictures(size):
     net = Net(_C.isas()[0])
     net.output(net.esa(net.input(3)))
-    with pytest.raises(ValueError, match="15"):
+    with pytest.raises(ValueError, match="at least 15x15; pad the picture"):
         net(image(1, 3, *size))
 
 

@@ -134,7 +134,7 @@ def _commands(folder: Path, compiler: str, processor: str | None) -> list[dict[s
         "-DESR_KERNELS_CUDA=0",
     )
     entries = json.loads((folder / "compile_commands.json").read_text())
-    return [e for e in entries if Path(e["file"]).parent == PROJECT / "csrc/cpu"]
+    return [e for e in entries if Path(e["file"]).is_relative_to(PROJECT / "csrc/cpu")]
 
 
 # The emulator changes stacks by longjmp, which fortified C libraries take for an error.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "../../csrc/conv_spec.h"
 #include "harness.h"
 
 namespace test {
@@ -54,8 +55,20 @@ inline double with_act(double y, Act act, double slope, double residual) {
     case Act::silu: return y * sigmoid(y) + residual;
     case Act::gelu: return y * .5 * std::erfc(-y / std::sqrt(2.)) + residual;
     case Act::spab: return (y + residual) * (sigmoid(y) - .5);
+    case Act::gate: return residual * sigmoid(y);
   }
   return NAN;
+}
+
+// Of a whole picture.
+inline Planes apply(const Conv& conv, const Planes& x, int stride, int pad) {
+  Planes y(conv.out, (x.height + 2 * pad - conv.kernel) / stride + 1,
+           (x.width + 2 * pad - conv.kernel) / stride + 1);
+  for (int o = 0; o < conv.out; ++o)
+    for (int i = 0; i < y.height; ++i)
+      for (int j = 0; j < y.width; ++j)
+        y.at(o, i, j) = conv.sum(x, o, i * stride - pad, j * stride - pad);
+  return y;
 }
 
 inline Planes random_planes(int channels, int height, int width, Random& random) {

@@ -42,7 +42,7 @@ class Framed {
         for (int x = 0; x < width_; ++x) at(c, y, x) = float(from.get(c, y, x));
   }
   float& at(int c, int y, int x) { return data_[c * plane_ + y * row_ + x]; }
-  esr::Program::Picture picture() { return {data_.data(), 0, plane_, row_}; }
+  esr::Picture picture() { return {data_.data(), 0, plane_, row_}; }
   bool canaries_live() {
     size_t live = 0;
     for (float v : data_) live += v == kCanary;

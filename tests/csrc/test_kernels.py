@@ -10,7 +10,7 @@ import pytest
 from building import Build, build, call, empty_folder, native, tool
 
 pytestmark = pytest.mark.slow
-PROGRAMS = ("kernels_test", "selective_scan_test", "threads_test")
+PROGRAMS = ("kernels_test", "sizes_test", "steps_test", "selective_scan_test", "threads_test")
 on_x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="emulates lesser x86 processors"
 )
@@ -106,7 +106,7 @@ def with_addresses() -> Build:
     return sanitized("addresses", "-fsanitize=address,undefined")
 
 
-@pytest.mark.parametrize("name", ["selective_scan_test", "threads_test"])
+@pytest.mark.parametrize("name", ["steps_test", "selective_scan_test", "threads_test"])
 def test_data_races(name):
     assert passed(call(with_race_checks().program(name)))
 

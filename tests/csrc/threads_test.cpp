@@ -6,14 +6,16 @@
 #include <thread>
 
 #include "harness.h"
+#include "steps.h"
 
 namespace {
 
 using test::Framed;
+using test::input;
 using test::Planes;
 using test::Random;
 
-// A deep chain with a far residual, values read in later stages, ESA, and two outputs.
+// A deep chain with a far residual, values read in later stages, three sizes, and two outputs.
 std::unique_ptr<esr::Program> network(const esr::Kernels& kernels, int depth) {
   Random random(depth);
   auto program = std::make_unique<esr::Program>(kernels);
@@ -21,21 +23,20 @@ std::unique_ptr<esr::Program> network(const esr::Kernels& kernels, int depth) {
     int in = 0;
     for (int source : sources) in += program->channels(source);
     const auto weight = random.many(size_t(out) * in * kernel * kernel, .4);
-    return program->conv(sources, {out, in, kernel, weight.data(), nullptr, act, .1f}, residual);
+    return test::conv(*program, sources, {out, in, kernel, weight.data(), nullptr, act, .1f},
+                      residual);
   };
-  const int x = program->input(3, nullptr), head = conv({x}, 5, 3, esr::Act::none, -1);
+  const int x = input(*program, 3), head = conv({x}, 5, 3, esr::Act::none, -1);
   int value = head;
   for (int i = 0; i < depth; ++i) value = conv({value}, 5, 3, esr::Act::silu, i % 3 ? -1 : head);
-  const auto point = [&](int out, int in, int k) {
-    return random.many(size_t(out) * in * k * k, .4);
-  };
-  const auto w1 = point(4, 5, 1), wf = point(4, 4, 1), w2 = point(4, 4, 3), w3 = point(4, 4, 3);
-  const auto w4 = point(5, 4, 1);
-  const int gated = program->esa(value, {4, 5, 1, w1.data(), nullptr},
-                                 {4, 4, 1, wf.data(), nullptr}, {4, 4, 3, w2.data(), nullptr},
-                                 {4, 4, 3, w3.data(), nullptr}, {5, 4, 1, w4.data(), nullptr});
-  program->output(conv({gated, head, x}, 12, 3, esr::Act::none, -1), 2, x);
-  program->output(value, 1, -1);
+  const int a = conv({value}, 4, 1, esr::Act::none, -1);
+  const auto weight = random.many(4 * 4 * 9, .4);
+  const int half =
+      program->add<esr::StridedConv3x3>(a, esr::ConvSpec{4, 4, 3, weight.data(), nullptr}, -1);
+  const int small = conv({program->add<esr::MaxPool>(half, 7, 3)}, 4, 3, esr::Act::none, -1);
+  const int gate = conv({a, program->add<esr::Bilinear>(small, a)}, 5, 1, esr::Act::gate, value);
+  program->add<esr::Output>(conv({gate, head, x}, 12, 3, esr::Act::none, -1), 2, x);
+  program->add<esr::Output>(value, 1, -1);
   return program;
 }
 

@@ -1,66 +1,11 @@
-// Between pictures (NCHW) and rows: pack on the way in, pixel shuffle on the way out.
+// One tile row into a picture (NCHW), shuffled.
 #pragma once
 
-#include "kernels.h"
-#include "simd.h"
+#include "../blocks.h"
+#include "output.h"
 
 namespace esr {
 namespace ESR_ISA {
-
-// Pixels 4t+p of up to kLanes tiles into one vector per phase, zeros from `count` pixels on.
-ESR_INLINE void load_phases(const float* pixels, int count, Vec* phase) {
-  Vec v[kTile];
-  if (count >= kTile * kLanes) {
-    ESR_UNROLL
-    for (int i = 0; i < kTile; ++i) v[i] = load_unaligned(pixels + i * kLanes);
-  } else {
-    alignas(64) float padded[kTile * kLanes] = {};
-    for (int i = 0; i < count; ++i) padded[i] = pixels[i];
-    ESR_UNROLL
-    for (int i = 0; i < kTile; ++i) v[i] = load(padded + i * kLanes);
-  }
-  Vec even0, even1, odd0, odd1;
-  deinterleave(v[0], v[1], even0, odd0);
-  deinterleave(v[2], v[3], even1, odd1);
-  deinterleave(even0, even1, phase[0], phase[2]);
-  deinterleave(odd0, odd1, phase[1], phase[3]);
-}
-
-// Picture rows into rows, plus a shift per channel. The shift stops at the picture's edge: what
-// lies outside stays zero.
-inline void pack(const PackRow& r) {
-  const Geometry& g = *r.geometry;
-  for (int i = 0; i < r.rows; ++i) {
-    for (int c = 0; c < r.channels; ++c) {
-      const float* pixels = r.picture.data + c * r.picture.plane + (r.y + i) * r.picture.row;
-      float* out = r.out[i] + kLanes + c * g.channel_stride();
-      for (int block = 0; block < g.blocks; ++block) {
-        const int x = block * kTile * kLanes;
-        Vec phase[kTile];
-        load_phases(pixels + x, g.width - x, phase);
-        for (int p = 0; p < kTile; ++p) {
-          const int inside = (g.width - p + kTile - 1) / kTile - block * kLanes;
-          store(out + x + p * kLanes, keep_first(phase[p] + r.shift[c], inside));
-        }
-      }
-    }
-  }
-}
-
-// v[0..kCount) element by element: v[0][0] v[1][0] ... v[0][1] ... . Each stage interleaves the
-// first half with the second, which rotates the index bits by one.
-template <int kCount>
-ESR_INLINE void interleave_all(Vec* v) {
-  ESR_UNROLL
-  for (int stage = 1; stage < kCount; stage *= 2) {
-    Vec w[kCount];
-    ESR_UNROLL
-    for (int i = 0; i < kCount / 2; ++i)
-      interleave(v[i], v[i + kCount / 2], w[2 * i], w[2 * i + 1]);
-    ESR_UNROLL
-    for (int i = 0; i < kCount; ++i) v[i] = w[i];
-  }
-}
 
 // One block of one output row: kFactor sub-pixels of each of its 4 * kLanes pixels.
 template <int kFactor>

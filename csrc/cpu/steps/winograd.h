@@ -5,7 +5,7 @@
 // a^2 = 1/2, a^-2 = 2 are exact. Weights are transformed in double (pack_weights.cpp).
 #pragma once
 
-#include "simd.h"
+#include "../blocks.h"
 
 namespace esr {
 namespace ESR_ISA {
@@ -33,14 +33,6 @@ ESR_INLINE void output_transform_1d(const Vec* m, Vec bias, Vec* s) {
   s[1] = fma(kInvA, odd_b, odd_a + bias);
   s[2] = fma(2.f, even_b, fma(.5f, even_a, bias));
   s[3] = fma(.5f, odd_a, fma(2.f * kInvA, odd_b, m[5] + bias));
-}
-
-// Column j - 1 (0..5) around the tiles of the block at `p`; beside the block lies the guard or
-// another block.
-ESR_INLINE Vec load_column(const float* p, int j) {
-  if (j == 0) return shift_in_left(load(p - kLanes), load(p + 3 * kLanes));
-  if (j == 5) return shift_in_right(load(p), load(p + 4 * kLanes));
-  return load(p + (j - 1) * kLanes);
 }
 
 // One channel of one block: six rows in, 36 vectors out, `stride` floats apart.

@@ -1,8 +1,9 @@
-// depthwise3x3_act on one tile row: each channel's 3x3 filter, applied directly. (With one input
-// channel for each output channel there is no product that Winograd's transforms would pay for.)
+// One tile row of a depthwise 3x3 convolution: each channel's 3x3 filter, applied directly. (With
+// one input channel for each output channel there is no product that Winograd's transforms would
+// pay for.)
 #pragma once
 
-#include "conv_act.h"
+#include "../sums.h"
 
 namespace esr {
 namespace ESR_ISA {

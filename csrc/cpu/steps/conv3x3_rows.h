@@ -1,42 +1,21 @@
-// conv_act on one tile row: 3x3 by Winograd F(4x4, 3x3), 1x1 as a plain product.
+// One tile row of a 3x3 convolution by Winograd F(4x4, 3x3).
 //
-// 3x3: up to kPanel blocks at a time are transformed for all input channels; then, for each group
+// Up to kPanel blocks at a time are transformed for all input channels; then, for each group
 // of kGroup output channels, 36 small matrix products and the output transform with the epilogue,
 // so that a group's products are consumed while they are in the first-level cache.
 #pragma once
 
-#include "epilogue.h"
+#include "../sums.h"
 #include "winograd.h"
 
 namespace esr {
 namespace ESR_ISA {
 
-constexpr int kGroup = ESR_GROUP;                 // output channels of a register tile
-constexpr int kPanel = ESR_PANEL;                 // its vectors; kGroup * kPanel accumulators
-constexpr int kRowVectors = kPanel >= 4 ? 4 : 2;  // of a 1x1 product; divides a block's 4
 constexpr int kPositions = 36;
 constexpr size_t kPanelFloats = size_t(kPanel) * kLanes;
 
-inline size_t conv_scratch_floats(int max_channels) {
-  return kPositions * kPanelFloats * (max_channels + kGroup);
-}
-
-// sum[g][v] += sum_k weight[k][g] * in[k][v] for kVectors vectors v, rows of `in` `stride` apart.
-template <int kVectors>
-ESR_INLINE void accumulate(Vec (&sum)[kGroup][kVectors], const float* in, size_t stride,
-                           const float* weight, int depth) {
-  for (int k = 0; k < depth; ++k) {
-    Vec d[kVectors];
-    ESR_UNROLL
-    for (int v = 0; v < kVectors; ++v) d[v] = load(in + v * kLanes);
-    ESR_UNROLL
-    for (int g = 0; g < kGroup; ++g) {
-      ESR_UNROLL
-      for (int v = 0; v < kVectors; ++v) sum[g][v] = fma(weight[g], d[v], sum[g][v]);
-    }
-    in += stride;
-    weight += kGroup;
-  }
+inline size_t conv3x3_scratch(int in_channels) {
+  return kPositions * kPanelFloats * (in_channels + kGroup);
 }
 
 template <int kVectors>
@@ -55,33 +34,12 @@ inline void products(const float* in, const float* weight, int depth, float* out
   }
 }
 
-// How many of a block's lanes lie inside the picture for each phase; kLanes for inner blocks.
-ESR_INLINE int lanes_inside(const Geometry& g, int block, int phase) {
-  return (g.width - phase + kTile - 1) / kTile - block * kLanes;
-}
-
 // Starts fetching a block. Rows come from the second-level cache at best, and each block is too
 // short a run for the processor to fetch ahead by itself: 6% of SPAN's time.
 template <int kForWriting>
 ESR_INLINE void prefetch_block(const float* p) {
   constexpr int kLineFloats = 16;
   for (int i = 0; i < kTile * kLanes; i += kLineFloats) __builtin_prefetch(p + i, kForWriting, 3);
-}
-
-// Epilogue and store of the sums of one pixel row of one channel of one block.
-template <Act kAct>
-ESR_INLINE void finish_row(const ConvRow& r, int row, int channel, int block,
-                           const Vec (&sums)[kTile]) {
-  const Geometry& g = *r.geometry;
-  const bool edge = block + 1 == g.blocks;
-  const size_t offset = kLanes + channel * g.channel_stride() + block * g.block_stride();
-  ESR_UNROLL
-  for (int j = 0; j < kTile; ++j) {
-    const float* residual = r.residual[row] ? r.residual[row] + offset + j * kLanes : nullptr;
-    Vec y = epilogue<kAct>(sums[j], r.conv->slope, residual);
-    if (__builtin_expect(edge, 0)) y = keep_first(y, lanes_inside(g, block, j));
-    store(r.out[row] + offset + j * kLanes, y);
-  }
 }
 
 // Output transform, epilogue and store of one channel of one block.
@@ -162,49 +120,6 @@ inline void conv3x3_row(const ConvRow& r) {
 
 inline void conv3x3(const ConvRow& r) {
   with_act(r.conv->act, [&]<Act kAct>() { conv3x3_row<kAct>(r); });
-}
-
-// kVectors vectors of one pixel row, all sources, one group of output channels.
-template <Act kAct, int kVectors>
-ESR_INLINE void conv1x1_vectors(const ConvRow& r, int row, int vector, int o, const float* weight) {
-  const Geometry& g = *r.geometry;
-  const size_t stride = g.channel_stride(), offset = kLanes + size_t(vector) * kLanes;
-  Vec sum[kGroup][kVectors];
-  ESR_UNROLL
-  for (int c = 0; c < kGroup; ++c) {
-    ESR_UNROLL
-    for (int v = 0; v < kVectors; ++v) sum[c][v] = splat(r.conv->bias[o + c]);
-  }
-  for (int s = 0; s < r.source_count; ++s) {
-    accumulate(sum, r.sources[s].row[row] + offset, stride, weight, r.sources[s].channels);
-    weight += r.sources[s].channels * kGroup;
-  }
-  for (int c = 0; c < kGroup && o + c < r.conv->out_channels; ++c) {
-    const size_t to = offset + (o + c) * stride;
-    ESR_UNROLL
-    for (int v = 0; v < kVectors; ++v) {
-      const int block = (vector + v) / kTile, phase = (vector + v) % kTile;
-      const float* residual = r.residual[row] ? r.residual[row] + to + v * kLanes : nullptr;
-      Vec y = epilogue<kAct>(sum[c][v], r.conv->slope, residual);
-      if (__builtin_expect(block + 1 == g.blocks, 0))
-        y = keep_first(y, lanes_inside(g, block, phase));
-      store(r.out[row] + to + v * kLanes, y);
-    }
-  }
-}
-
-template <Act kAct>
-inline void conv1x1_row(const ConvRow& r) {
-  const size_t group_weights = size_t(r.conv->in_channels) * kGroup;
-  for (int row = 0; row < r.rows; ++row)
-    for (int vector = 0; vector < r.geometry->blocks * kTile; vector += kRowVectors)
-      for (int o = 0; o < r.conv->out_channels; o += kGroup)
-        conv1x1_vectors<kAct, kRowVectors>(r, row, vector, o,
-                                           r.conv->weight + o / kGroup * group_weights);
-}
-
-inline void conv1x1(const ConvRow& r) {
-  with_act(r.conv->act, [&]<Act kAct>() { conv1x1_row<kAct>(r); });
 }
 
 }  // namespace ESR_ISA

@@ -1,0 +1,65 @@
+// How large the values of a program are. While it is built no picture is known, so a value's height
+// and width are numbers of axes: each axis is the picture's height or width, or follows from
+// another axis by a rule.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+namespace esr {
+
+// One pixel for each place that a window of `kernel` pixels has, `stride` pixels apart: the rule of
+// pooling and of strided convolutions without padding.
+struct Sampling {
+  int kernel, stride;
+
+  int count(int pixels) const { return pixels < kernel ? 0 : (pixels - kernel) / stride + 1; }
+  int least(int count) const { return (count - 1) * stride + kernel; }  // pixels that give so many
+  bool operator==(const Sampling&) const = default;
+};
+
+// The axes of a value. Values whose axes are the same have the same size in every picture.
+struct Resolution {
+  int rows, columns;
+  bool operator==(const Resolution&) const = default;
+};
+
+class Axes {
+ public:
+  static constexpr int kHeight = 0, kWidth = 1;  // of the picture
+  static constexpr Resolution kPicture{kHeight, kWidth};
+
+  // The axis that follows from `axis`; asked again, the same one.
+  int sampled(int axis, Sampling rule) {
+    if (rule == Sampling{1, 1}) return axis;
+    for (int i = 0; i < int(axes_.size()); ++i)
+      if (axes_[i].parent == axis && axes_[i].rule == rule) return i;
+    axes_.push_back({axis, rule});
+    return int(axes_.size()) - 1;
+  }
+
+  int length(int axis, int height, int width) const {
+    if (axis <= kWidth) return axis == kHeight ? height : width;
+    return axes_[axis].rule.count(length(axes_[axis].parent, height, width));
+  }
+
+  // The pixels that the picture's height or width must have for no axis to be empty.
+  int least(int of_picture) const {
+    int least = 1;
+    for (int i = 0; i < int(axes_.size()); ++i) {
+      int pixels = 1, axis = i;
+      for (; axis > kWidth; axis = axes_[axis].parent) pixels = axes_[axis].rule.least(pixels);
+      if (axis == of_picture) least = std::max(least, pixels);
+    }
+    return least;
+  }
+
+ private:
+  struct Axis {
+    int parent;
+    Sampling rule;
+  };
+  std::vector<Axis> axes_{{-1, {1, 1}}, {-1, {1, 1}}};
+};
+
+}  // namespace esr

@@ -1,0 +1,91 @@
+// A step of a program: what the planner must know of it, and the computation of one tile row. Each
+// kind of step is a class in steps/; programs are planned and run without knowing the kinds.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "resolution.h"
+#include "rows.h"
+
+namespace esr {
+
+class Program;
+
+// The pixel rows of a value that a step reads for its row y: stride * y - above .. stride * y +
+// below. With a stride of 1 the value's rows are numbered as the step's own, and the step may
+// follow them while they are made. With any other, and with `whole`, the value is complete before
+// the step's first row.
+struct Window {
+  int above = 0, below = 0, stride = 1;
+  bool whole = false;  // all rows, in SourceRows::first
+
+  static Window around(int rows) { return {rows, rows}; }
+  static Window all() { return {0, 0, 1, true}; }
+
+  bool follows() const { return stride == 1 && !whole; }
+  // Rows that a tile row of the step reads.
+  int rows() const { return whole ? 0 : above + 1 + below + (kTile - 1) * stride; }
+  // Tile rows that the value is ahead of a step that follows it.
+  int reach() const { return (std::max(above, below) + kTile - 1) / kTile; }
+};
+
+struct Read {
+  int value;
+  Window window;
+};
+
+// Pictures of a batch, `batch_stride` floats apart.
+struct Picture {
+  float* data;
+  size_t batch_stride, plane, row;
+};
+
+// One tile row of the step's result in one picture, on one thread.
+struct TileRow {
+  const Geometry* geometry;   // of the step's resolution
+  int y, rows;                // the first pixel row, and how many exist: 1..4
+  const SourceRows* sources;  // of each read
+  float* const* out;          // [kTile] rows of the result
+  float* scratch;
+  const Picture *inputs, *outputs;  // of the program
+  int image;                        // of the batch
+
+  PictureView<const float> input(int i) const {
+    return {inputs[i].data + image * inputs[i].batch_stride, inputs[i].plane, inputs[i].row};
+  }
+  PictureView<float> output(int i) const {
+    return {outputs[i].data + image * outputs[i].batch_stride, outputs[i].plane, outputs[i].row};
+  }
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+
+  // In the order in which run() finds them in TileRow::sources.
+  const std::vector<Read>& reads() const { return reads_; }
+  // Of the result; 0: the step has none, and writes a picture.
+  int channels() const { return channels_; }
+  // Of the result, or of what is written: bands are cut from its rows.
+  Resolution resolution() const { return resolution_; }
+
+  // Multiplications of a pixel, by which work is shared out.
+  virtual double cost() const { return 1; }
+  // Memory that run() needs for itself; of the sources only geometry and channels are known yet.
+  virtual size_t scratch_floats(const SourceRows* /*sources*/) const { return 0; }
+  // Computes the tile row. Lanes outside the result's width must become zero.
+  virtual void run(const TileRow& at) const = 0;
+
+ protected:
+  Step(std::vector<Read> reads, int channels, Resolution resolution)
+      : reads_(std::move(reads)), channels_(channels), resolution_(resolution) {}
+
+ private:
+  std::vector<Read> reads_;
+  int channels_;
+  Resolution resolution_;
+};
+
+}  // namespace esr

@@ -1,0 +1,31 @@
+// The row kernels of all kinds of steps: the one place in C++ that names a new kind. Everything
+// else of a step stands in its own files: max_pool.h is the step, max_pool_rows.h its kernel.
+#pragma once
+
+// X(function, what it takes)
+#define ESR_FOR_EACH_ROW_KERNEL(X) \
+  X(pack, PackRow)                 \
+  X(conv3x3, ConvRow)              \
+  X(conv1x1, ConvRow)              \
+  X(depthwise3x3, ConvRow)         \
+  X(strided_conv3x3, ConvRow)      \
+  X(max_pool, MaxPoolRow)          \
+  X(bilinear, BilinearRow)         \
+  X(pixel_shuffle, ShuffleRow)
+
+namespace esr {
+#define ESR_DECLARE(kernel, Row) struct Row;
+ESR_FOR_EACH_ROW_KERNEL(ESR_DECLARE)
+#undef ESR_DECLARE
+}  // namespace esr
+
+#ifdef ESR_ISA  // in kernels.cpp
+#include "bilinear_rows.h"
+#include "conv1x1_rows.h"
+#include "conv3x3_rows.h"
+#include "depthwise3x3_rows.h"
+#include "input_rows.h"
+#include "max_pool_rows.h"
+#include "output_rows.h"
+#include "strided_conv3x3_rows.h"
+#endif

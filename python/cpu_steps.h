@@ -1,0 +1,92 @@
+// The steps of the CPU's programs as Python adds them: the one place in the bindings that names a
+// new kind. Arguments are checked here, so that the steps need not.
+#pragma once
+
+#include "../csrc/cpu/program.h"
+#include "../csrc/cpu/steps/bilinear.h"
+#include "../csrc/cpu/steps/conv1x1.h"
+#include "../csrc/cpu/steps/conv3x3.h"
+#include "../csrc/cpu/steps/depthwise3x3.h"
+#include "../csrc/cpu/steps/input.h"
+#include "../csrc/cpu/steps/max_pool.h"
+#include "../csrc/cpu/steps/output.h"
+#include "../csrc/cpu/steps/strided_conv3x3.h"
+#include "specs.h"
+
+namespace esr {
+
+// With the steps that the programs of all devices have, as specs.h adds them.
+class CpuProgram : public Program {
+ public:
+  using Program::Program;
+
+  int input(int channels, const double* shift) { return add<Input>(channels, shift); }
+  int conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
+    if (spec.kernel == 1) return add<Conv1x1>(sources, spec, residual);
+    return add<Conv3x3>(sources, spec, residual);
+  }
+  void output(int value, int factor, int skip) { add<Output>(value, factor, skip); }
+};
+
+inline void check_sources(const CpuProgram&, const std::vector<int>& sources) {
+  constexpr size_t kMost = 8;
+  if (sources.empty() || sources.size() > kMost)
+    throw pybind11::value_error("a convolution takes 1 to 8 sources");
+}
+
+inline int max_factor(const CpuProgram&) { return 8; }
+
+// A 3x3 convolution of one source as the step Kind; `in`: the weight's input channels.
+template <class Kind>
+int add_filter(CpuProgram& program, int source, int in, const ConvSpec& spec, int residual,
+               const char* expected) {
+  if (spec.kernel != 3 || spec.in_channels != in) throw pybind11::value_error(expected);
+  bindings::check_epilogue(program, spec, residual);
+  return program.add<Kind>(source, spec, residual);
+}
+
+inline int add_depthwise(CpuProgram& program, int source, const bindings::Array& weight,
+                         const std::optional<bindings::Array>& bias, const std::string& act,
+                         float slope, int residual) {
+  const ConvSpec spec = bindings::spec_of(weight, bias, act, slope);
+  bindings::check_value(program, source);
+  const char* expected = "a depthwise weight must be [source's channels, 1, 3, 3]";
+  if (spec.out_channels != program.channels(source)) throw pybind11::value_error(expected);
+  return add_filter<Depthwise3x3>(program, source, 1, spec, residual, expected);
+}
+
+inline int add_strided(CpuProgram& program, int source, const bindings::Array& weight,
+                       const std::optional<bindings::Array>& bias, const std::string& act,
+                       float slope, int residual) {
+  const ConvSpec spec = bindings::spec_of(weight, bias, act, slope);
+  bindings::check_value(program, source);
+  return add_filter<StridedConv3x3>(program, source, program.channels(source), spec, residual,
+                                    "a strided weight must be [out, source's channels, 3, 3]");
+}
+
+inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride) {
+  bindings::check_value(program, source);
+  if (kernel < 1 || stride < 1)
+    throw pybind11::value_error("a pooling's kernel and stride must be 1 or more");
+  return program.add<MaxPool>(source, kernel, stride);
+}
+
+inline int add_bilinear(CpuProgram& program, int source, int like) {
+  bindings::check_value(program, source);
+  bindings::check_value(program, like);
+  return program.add<Bilinear>(source, like);
+}
+
+inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
+  using namespace pybind11::literals;
+  program
+      .def("depthwise", &add_depthwise, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
+           "slope"_a = 0.f, "residual"_a = -1)
+      .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
+           "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
+      .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")
+      .def("bilinear", &add_bilinear, "source"_a, "like"_a,
+           "To the size of the value `like`, align_corners=False.");
+}
+
+}  // namespace esr

@@ -1,0 +1,26 @@
+// The steps that tests add to programs.
+#pragma once
+
+#include "program.h"
+#include "steps/bilinear.h"
+#include "steps/conv1x1.h"
+#include "steps/conv3x3.h"
+#include "steps/depthwise3x3.h"
+#include "steps/input.h"
+#include "steps/max_pool.h"
+#include "steps/output.h"
+#include "steps/strided_conv3x3.h"
+
+namespace test {
+
+inline int input(esr::Program& program, int channels, const double* shift = nullptr) {
+  return program.add<esr::Input>(channels, shift);
+}
+
+inline int conv(esr::Program& program, const std::vector<int>& sources, const esr::ConvSpec& spec,
+                int residual) {
+  if (spec.kernel == 1) return program.add<esr::Conv1x1>(sources, spec, residual);
+  return program.add<esr::Conv3x3>(sources, spec, residual);
+}
+
+}  // namespace test
