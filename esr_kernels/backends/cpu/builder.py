@@ -1,4 +1,4 @@
-"""From ops to a program of the CPU's kernels: how each op is made of row steps."""
+"""Programs of the CPU's kernels: their instruction set, threads, and limits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from esr_kernels import _C
 from ...op import Op
 from ..layout import memory_format
 from ..lowering import program
+from ..lowering.lower import LOWER
 
 MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
@@ -43,26 +44,6 @@ class Builder(program.Builder):
 
     def __init__(self) -> None:
         super().__init__(_C.Program(isa()))
-
-    def strided_conv(self, source: int, weight: Tensor, bias: Tensor | None) -> int:
-        """3x3 convolution with stride 2 and no padding; the result is about half as large."""
-        value = self.program.strided_conv(
-            source, program.numpy_of(weight), program.numpy_of(bias)
-        )
-        self._channels[value] = weight.shape[0]
-        return value
-
-    def max_pool(self, source: int, kernel: int, stride: int) -> int:
-        """``torch.nn.functional.max_pool2d`` without padding."""
-        value = self.program.max_pool(source, kernel, stride)
-        self._channels[value] = self._channels[source]
-        return value
-
-    def bilinear(self, source: int, like: int) -> int:
-        """``source`` enlarged or reduced to the size of ``like``, with align_corners=False."""
-        value = self.program.bilinear(source, like)
-        self._channels[value] = self._channels[source]
-        return value
 
     def run(
         self,
@@ -109,28 +90,6 @@ def _rows(x: Tensor) -> Tensor:
 
 def _view(x: Tensor) -> tuple[int, int, int, int]:
     return x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)
-
-
-def _spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
-    t = b.conv([x], w1, b1, "silu")
-    v = b.conv([t], w2, b2, "silu")
-    return b.conv([v], w3, b3, "spab", residual=x), t
-
-
-def _esa(b: Builder, x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4) -> int:
-    a = b.conv([x], w1, b1)
-    small = b.max_pool(b.strided_conv(a, w2, b2), kernel=7, stride=3)
-    e = b.bilinear(b.conv([small], w3, b3), like=x)
-    return b.conv([b.conv([a], w_f, b_f, residual=e)], w4, b4, "gate", residual=x)
-
-
-LOWER = {
-    "conv_act": program.conv_act,
-    "depthwise3x3_act": program.depthwise3x3_act,
-    "spab": _spab,
-    "esa": _esa,
-    "conv3x3_pixel_shuffle": program.conv3x3_pixel_shuffle,
-}
 
 
 def _supports(op: Op, args: tuple) -> bool:

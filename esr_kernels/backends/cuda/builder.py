@@ -12,7 +12,7 @@ from esr_kernels import _C
 from ...op import Op
 from .. import gpu
 from ..layout import empty_like
-from ..lowering import program
+from ..lowering import lower, program
 from .device import current_stream, limits
 
 _FORMATS = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "tf32"}
@@ -49,10 +49,16 @@ class Builder(program.Builder):
         self._constants: dict[torch.device, Tensor] = {}
 
     def spab(self, x: int, *weights: Tensor | None) -> tuple[int, int]:
-        """``spab``; ``weights`` as in its schema."""
+        """``spab`` in one step; ``weights`` as in its schema."""
         o, t = self.program.spab(x, program.pairs(weights))
         self._channels[o] = self._channels[t] = self._channels[x]
         return o, t
+
+    def esa(self, q: int, *weights: Tensor | None) -> int:
+        """``esa`` in one step; ``weights`` as in its schema."""
+        value = self.program.esa(q, program.pairs(weights))
+        self._channels[value] = self._channels[q]
+        return value
 
     def run(
         self,
@@ -94,15 +100,9 @@ def _picture(x: Tensor) -> tuple:
     return (x.data_ptr(), *x.stride(), _ELEMENTS[x.dtype])
 
 
-def _spab(b: Builder, x, *weights) -> tuple[int, int]:
-    return b.spab(x, *weights)
-
-
-LOWER = {
-    "conv_act": program.conv_act,
-    "spab": _spab,
-    "esa": program.esa,
-    "conv3x3_pixel_shuffle": program.conv3x3_pixel_shuffle,
+LOWER = {name: f for name, f in lower.LOWER.items() if name != "depthwise3x3_act"} | {
+    "spab": Builder.spab,
+    "esa": Builder.esa,
 }
 
 

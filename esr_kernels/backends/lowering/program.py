@@ -80,7 +80,7 @@ class Builder:
         slope: float = 0.0,
         residual: int | None = None,
     ) -> int:
-        """``conv_act`` of the sources' concatenation."""
+        """A 3x3 or 1x1 convolution of the sources' concatenation, with its epilogue."""
         value = self.program.conv(
             list(sources), numpy_of(weight), numpy_of(bias), act, slope, _optional(residual)
         )
@@ -96,17 +96,29 @@ class Builder:
         slope: float,
         residual: int | None,
     ) -> int:
-        """``depthwise3x3_act`` without its pointwise convolution."""
+        """A depthwise 3x3 convolution with its epilogue."""
         value = self.program.depthwise(
             source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual)
         )
         self._channels[value] = weight.shape[0]
         return value
 
-    def esa(self, q: int, *weights: Tensor | None) -> int:
-        """``esa``; ``weights`` as in its schema."""
-        value = self.program.esa(q, pairs(weights))
-        self._channels[value] = self._channels[q]
+    def strided_conv(self, source: int, weight: Tensor, bias: Tensor | None) -> int:
+        """3x3 convolution with stride 2 and no padding; the result is about half as large."""
+        value = self.program.strided_conv(source, numpy_of(weight), numpy_of(bias))
+        self._channels[value] = weight.shape[0]
+        return value
+
+    def max_pool(self, source: int, kernel: int, stride: int) -> int:
+        """``torch.nn.functional.max_pool2d`` without padding."""
+        value = self.program.max_pool(source, kernel, stride)
+        self._channels[value] = self._channels[source]
+        return value
+
+    def bilinear(self, source: int, like: int) -> int:
+        """``source`` enlarged or reduced to the size of ``like``, with align_corners=False."""
+        value = self.program.bilinear(source, like)
+        self._channels[value] = self._channels[source]
         return value
 
     def output(self, result: int | Shuffled) -> None:
@@ -152,23 +164,3 @@ def pairs(weights: Sequence[Tensor | None]) -> list[tuple]:
     """``w1, b1, w2, b2, ...`` as the programs take them."""
     arrays = [numpy_of(w) for w in weights]
     return list(zip(arrays[::2], arrays[1::2], strict=True))
-
-
-def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
-    return b.conv(inputs, weight, bias, act, slope, residual)
-
-
-def depthwise3x3_act(
-    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias
-) -> int:
-    if pointwise is not None:
-        x = b.conv([x], pointwise, pointwise_bias)
-    return b.depthwise(x, weight, bias, act, slope, residual)
-
-
-def esa(b: Builder, x, *weights) -> int:
-    return b.esa(x, *weights)
-
-
-def conv3x3_pixel_shuffle(b: Builder, x, weight, bias, upscale_factor, skip) -> Shuffled:
-    return Shuffled(b.conv([x], weight, bias), upscale_factor, skip)

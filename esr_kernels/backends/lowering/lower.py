@@ -1,0 +1,41 @@
+"""Lowering of ops to steps: one function per op, common to all backends with programs.
+
+Each takes a builder and the op's schema arguments with values in the place of activations, and
+returns the op's results. A backend that has a step for more of an op replaces its entry.
+"""
+
+from __future__ import annotations
+
+from .program import Builder, Shuffled
+
+
+def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
+    return b.conv(inputs, weight, bias, act, slope, residual)
+
+
+def depthwise3x3_act(
+    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias
+) -> int:
+    if pointwise is not None:
+        x = b.conv([x], pointwise, pointwise_bias)
+    return b.depthwise(x, weight, bias, act, slope, residual)
+
+
+def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
+    t = b.conv([x], w1, b1, "silu")
+    v = b.conv([t], w2, b2, "silu")
+    return b.conv([v], w3, b3, "spab", residual=x), t
+
+
+def esa(b: Builder, x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4) -> int:
+    a = b.conv([x], w1, b1)
+    small = b.max_pool(b.strided_conv(a, w2, b2), kernel=7, stride=3)
+    e = b.bilinear(b.conv([small], w3, b3), like=x)
+    return b.conv([b.conv([a], w_f, b_f, residual=e)], w4, b4, "gate", residual=x)
+
+
+def conv3x3_pixel_shuffle(b: Builder, x, weight, bias, upscale_factor, skip) -> Shuffled:
+    return Shuffled(b.conv([x], weight, bias), upscale_factor, skip)
+
+
+LOWER = {f.__name__: f for f in (conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle)}
