@@ -17,7 +17,7 @@ _programs = EagerPrograms(OP_SET)
 def run(op: str, *args, out: Tensor | None = None):
     """Computes ``op`` for its schema arguments."""
     shapes = tree_map(lambda a: tuple(a.shape) if isinstance(a, Tensor) else a, args)
-    if OP_SET.fits(op, shapes):
+    if OP_SET.supports(op, shapes):
         variant = "half sums" if gpu.allows_float16_sums() else ""
         return _programs.run(op, *args, variant=variant, out=out)
     y = references[op](*args)
