@@ -147,7 +147,7 @@ def test_a_network_with_sums_in_float16(monkeypatch, tolerance):
 
 def test_what_is_too_wide_is_left_to_torch():
     x, weight = torch.rand(1, 800, 5, 6), torch.rand(4, 800, 1, 1)
-    assert not OP_SET.fits("conv_act", ([x.shape], weight.shape, None, "none", 0.0, None))
+    assert not OP_SET.supports("conv_act", ([x.shape], weight.shape, None, "none", 0.0, None))
     args = [x], weight, None, "none", 0.0, None
     assert torch.equal(OPS.conv_act(*args), REFERENCES["conv_act"](*args))
     out = torch.empty(1, 4, 5, 6)
