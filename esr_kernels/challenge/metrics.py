@@ -99,7 +99,8 @@ def _inside(a: np.ndarray, b: np.ndarray, border: int) -> tuple[np.ndarray, np.n
         raise ValueError(f"{a.shape[0]} x {a.shape[1]} pixels are nothing but border of {border}")
     height, width = a.shape[:2]
     inside = np.s_[border : height - border, border : width - border]
-    return tuple(picture[inside].astype(np.float64, order="C") for picture in (a, b))
+    a, b = (picture[inside].astype(np.float64, order="C") for picture in (a, b))
+    return a, b
 
 
 def _blurred(picture: np.ndarray) -> np.ndarray:

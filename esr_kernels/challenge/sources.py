@@ -92,6 +92,7 @@ def _code(place: str) -> ModuleType:
         raise FileNotFoundError(f"no file {path} to take the network from")
     # Under a name of our own: a file called like a package must not take its place.
     spec = importlib.util.spec_from_file_location(f"contestant_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # as for every file that ends in .py
     code = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = code
     sys.path.insert(0, str(path.resolve().parent))  # what lies beside it can be imported

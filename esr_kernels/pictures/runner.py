@@ -137,8 +137,8 @@ def resolve_dtype(dtype: str | torch.dtype | None) -> torch.dtype:
     """
     if dtype is None:
         return torch.float32
-    resolved = _DTYPES.get(dtype, dtype)
-    if resolved not in _DTYPES.values():
+    resolved = _DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if resolved is None or resolved not in _DTYPES.values():
         raise ValueError(f"cannot compute in {dtype!r}: use one of {', '.join(_DTYPES)}")
     return resolved
 
