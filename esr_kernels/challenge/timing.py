@@ -12,7 +12,7 @@ import torch
 _Result = TypeVar("_Result")
 _MIB = 2**20
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-_RESET_PEAK = "5"  # Linux, proc(5): the peak of the resident set starts again from what it is now
+_RESET_PEAK = "5"  # Linux, proc(5): resets the peak of the resident set to its current size
 
 
 def timed(call: Callable[[], _Result], device: torch.device) -> tuple[_Result, float]:

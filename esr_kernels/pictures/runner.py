@@ -58,7 +58,7 @@ class Runner:
             if _finite(y):
                 return y
         raise ValueError(
-            f"{self.picture}: {self.name} gave values that are not finite, in float32 too: "
+            f"{self.picture}: {self.name} returned values that are not finite, in float32 too: "
             "its weights are broken or not meant for pictures in [0, 1]"
         )
 

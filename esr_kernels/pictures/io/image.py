@@ -99,7 +99,7 @@ def _open(path: Path, file: io.BufferedReader) -> ImageFile.ImageFile:
         raise _too_large(path, error) from None
     except Pillow.UnidentifiedImageError:
         kinds = "PNG, JPEG, WebP, TIFF, BMP, GIF"
-        raise ValueError(f"{path} is no picture that can be read ({kinds}), or is broken") from None
+        raise ValueError(f"{path} is not a readable picture ({kinds}), or is broken") from None
     except _BROKEN as error:
         raise ValueError(f"{path} is broken: {error}") from error
 
