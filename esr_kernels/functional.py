@@ -96,13 +96,13 @@ def _cached_model(
 ) -> nn.Module:
     key = (_identity(weights), dtype)
     with _lock:
-        known, model = _cache.get((name, device), (None, None))
-        if known != key:
-            # Outside inference mode: parameters born inside it could never be trained or copied.
+        kept = _cache.get((name, device))
+        if kept is None or kept[0] != key:
+            # Outside inference mode: parameters made inside it could never be trained or copied.
             with torch.inference_mode(False):
-                model = load(name, weights=weights, device=device, dtype=dtype)
-            _cache[name, device] = (key, model)
-    return model
+                kept = key, load(name, weights=weights, device=device, dtype=dtype)
+            _cache[name, device] = kept
+    return kept[1]
 
 
 def _identity(weights: Weights) -> tuple | str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ class Implementation:
     """
 
     call: Callable[[], object]
-    tensors: Callable[[object], object] = lambda result: result
+    tensors: Callable[[Any], object] = lambda result: result
 
 
 #: Makes an implementation for a problem and a number of threads. Raises ``LeftOut`` or

@@ -71,9 +71,9 @@ def _left_out(cases: Sequence[Case]) -> str:
             where = f"{case['case']} on {case['threads']}"
             reasons.setdefault(f"{name} left out: {reason}", []).append(where)
     lines = []
-    for reason, where in reasons.items():
-        more = f" and {len(where) - 2} more" if len(where) > 2 else ""
-        lines.append(f"{reason} ({', '.join(where[:2])}{more})")
+    for reason, cases_of in reasons.items():
+        more = f" and {len(cases_of) - 2} more" if len(cases_of) > 2 else ""
+        lines.append(f"{reason} ({', '.join(cases_of[:2])}{more})")
     return "\n".join(lines)
 
 

@@ -57,11 +57,11 @@ class Contestant:
         expected = (1, 3, SCALE * low.shape[0], SCALE * low.shape[1])
         if tuple(y.shape) != expected:
             raise ValueError(
-                f"{self.name} gave {list(y.shape)} where {list(expected)} was expected: the "
+                f"{self.name} returned {list(y.shape)} where {list(expected)} was expected: the "
                 f"challenge is about pictures upscaled {SCALE} times"
             )
         if not y.isfinite().all():
-            raise ValueError(f"{self.name} gave values that are not finite, in {self.dtype}")
+            raise ValueError(f"{self.name} returned values that are not finite, in {self.dtype}")
         levels = y[0].float().clamp(0, self.data_range) * (255 / self.data_range)
         return levels.round().byte().permute(1, 2, 0).cpu().numpy()
 

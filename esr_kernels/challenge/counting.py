@@ -62,7 +62,7 @@ def complexity(model: nn.Module, size: int = 256) -> Complexity:
     counter.set_op_handle("aten::scaled_dot_product_attention", _attention_flops)
     counter.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of what is constant in a recording
+        warnings.simplefilter("ignore")  # torch warns of constants in a trace
         try:
             flops = int(counter.total())
         except Exception as error:  # from the module's own code, under torch's tracer

@@ -138,7 +138,7 @@ def _size(path: Path) -> tuple[int, int]:
         with Pillow.open(path) as picture:
             return picture.size
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is no picture that can be read: {error}") from error
+        raise ValueError(f"{path} is not a picture that can be read: {error}") from error
 
 
 def _read(path: Path) -> np.ndarray:

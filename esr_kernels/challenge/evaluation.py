@@ -161,7 +161,7 @@ def _limited_to(backend: str | None):
         return nullcontext()
     known = [name for name, _, _ in backends.describe()]
     if backend not in known:
-        raise ValueError(f"{backend!r} is no backend: use one of {', '.join(known)}")
+        raise ValueError(f"{backend!r} is not a backend: use one of {', '.join(known)}")
     return backends.only(backend)
 
 

@@ -96,10 +96,11 @@ def _inside(a: np.ndarray, b: np.ndarray, border: int) -> tuple[np.ndarray, np.n
             f"two pictures [H, W, C] of one size are compared, not {list(a.shape)}, {list(b.shape)}"
         )
     if min(a.shape[:2]) <= 2 * border:
-        raise ValueError(f"{a.shape[0]} x {a.shape[1]} pixels are nothing but border of {border}")
+        raise ValueError(f"{a.shape[0]} x {a.shape[1]} pixels lie within a border of {border}")
     height, width = a.shape[:2]
     inside = np.s_[border : height - border, border : width - border]
-    return tuple(picture[inside].astype(np.float64, order="C") for picture in (a, b))
+    a, b = (picture[inside].astype(np.float64, order="C") for picture in (a, b))
+    return a, b
 
 
 def _blurred(picture: np.ndarray) -> np.ndarray:

@@ -60,18 +60,25 @@ class Evaluation:
 
     def mean(self, split: str, metric: str) -> float | None:
         """Average one field of ``PictureResult`` over a split; None if a picture lacks it."""
-        values = [getattr(picture, metric) for picture in self.pictures.get(split, ())]
-        return float(np.mean(values)) if values and None not in values else None
+        return _mean([getattr(picture, metric) for picture in self.pictures.get(split, ())])
 
     def overall(self, metric: str) -> float | None:
         """Average the means of the splits, as the report averages its runtimes."""
-        means = [self.mean(split, metric) for split in self.pictures]
-        return float(np.mean(means)) if means and None not in means else None
+        return _mean([self.mean(split, metric) for split in self.pictures])
 
     def memory_MiB(self) -> float | None:
         """Return the largest peak of all pictures, None if one is not known."""
-        peaks = [p.memory_MiB for pictures in self.pictures.values() for p in pictures]
-        return max(peaks) if peaks and None not in peaks else None
+        return _peak([p for pictures in self.pictures.values() for p in pictures])
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def _peak(pictures: list[PictureResult]) -> float | None:
+    known = [p.memory_MiB for p in pictures if p.memory_MiB is not None]
+    return max(known) if known and len(known) == len(pictures) else None
 
 
 def read_results(path: Path) -> dict[str, Evaluation]:
@@ -172,8 +179,7 @@ def _entry(evaluation: Evaluation) -> dict[str, object]:
             if evaluation.mean(split, metric) is not None:
                 entry[f"{split}_{key}"] = [getattr(picture, metric) for picture in pictures]
                 entry[f"{split}_ave_{key}"] = evaluation.mean(split, metric)
-        peaks = [picture.memory_MiB for picture in pictures]
-        entry[f"{split}_memory"] = max(peaks) if peaks and None not in peaks else None
+        entry[f"{split}_memory"] = _peak(pictures)
     if c := evaluation.complexity:
         entry |= {"activations": c.activations / 1e6, "num_conv": c.convolutions}
         entry |= {"flops": c.flops / 1e9, "num_parameters": c.parameters / 1e6}

@@ -58,7 +58,7 @@ def resolve(source: str | os.PathLike | nn.Module) -> Source:
     else:
         found = _known(Path(spec).stem, spec)
     if options:
-        raise ValueError(f"{spec} takes no {', '.join(options)}=, only code of your own does")
+        raise ValueError(f"{spec} does not take {', '.join(options)}=: only your own code does")
     return found
 
 
@@ -92,9 +92,10 @@ def _code(place: str) -> ModuleType:
         raise FileNotFoundError(f"no file {path} to take the network from")
     # Under a name of our own: a file called like a package must not take its place.
     spec = importlib.util.spec_from_file_location(f"contestant_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # as for every file that ends in .py
     code = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = code
-    sys.path.insert(0, str(path.resolve().parent))  # what lies beside it can be imported
+    sys.path.insert(0, str(path.resolve().parent))  # so that it can import files beside it
     try:
         spec.loader.exec_module(code)
     finally:

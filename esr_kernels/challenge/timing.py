@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
+_Result = TypeVar("_Result")
 _MIB = 2**20
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-_RESET_PEAK = "5"  # Linux, proc(5): the peak of the resident set starts again from what it is now
+_RESET_PEAK = "5"  # Linux, proc(5): resets the peak of the resident set to its current size
 
 
-def timed(call: Callable[[], object], device: torch.device) -> tuple[object, float]:
+def timed(call: Callable[[], _Result], device: torch.device) -> tuple[_Result, float]:
     """Time one call.
 
     Returns:
@@ -26,7 +28,7 @@ def timed(call: Callable[[], object], device: torch.device) -> tuple[object, flo
     return result, 1e3 * (time.perf_counter() - start)
 
 
-def _timed_by_events(call: Callable[[], object], device: torch.device) -> tuple[object, float]:
+def _timed_by_events(call: Callable[[], _Result], device: torch.device) -> tuple[_Result, float]:
     with torch.cuda.device(device):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         torch.cuda.synchronize()

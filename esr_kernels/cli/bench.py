@@ -32,7 +32,7 @@ def _size(text: str) -> tuple[int, int]:
     height, _, width = text.partition("x")
     if height.isdecimal() and width.isdecimal() and int(height) and int(width):
         return int(height), int(width)
-    raise argparse.ArgumentTypeError(f"{text!r} is no height and width such as 256x256")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a height and width such as 256x256")
 
 
 def _picture(text: str) -> Path:
@@ -41,7 +41,7 @@ def _picture(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower().removeprefix(".") in KINDS:
         return path
-    raise argparse.ArgumentTypeError(f"{text!r} is no picture that can be drawn: use .png or .svg")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a plot file: use .png or .svg")
 
 
 def _run(arguments: argparse.Namespace) -> int:

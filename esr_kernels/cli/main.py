@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
             return code
     except KeyboardInterrupt:
         return _fail("interrupted; finished files stay, none is half-written", INTERRUPTED)
-    except BrokenPipeError:  # the reader, as in "| head", has had enough
+    except BrokenPipeError:  # the reader, as in "| head", stopped early
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return DONE
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:

@@ -84,8 +84,8 @@ def unwrap(checkpoint: object, where: str, wrapper: str = "") -> dict[str, Tenso
             or value.layout != torch.strided
         ):
             raise ValueError(
-                f"{where} is no plain state dict: {key!r} holds {_describe(value)} where a dense "
-                f"tensor is expected; {_HOW_TO_SAVE}"
+                f"{where} is not a plain state dict: {key!r} holds {_describe(value)} instead of a "
+                f"dense tensor; {_HOW_TO_SAVE}"
             )
     return _strip_prefixes(dict(checkpoint))
 

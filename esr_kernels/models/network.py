@@ -41,7 +41,8 @@ class Upscaler(nn.Module):
 
     def slim(self: _Upscaler) -> _Upscaler:
         """Return a copy with its training forms merged (in float64), if it has any."""
-        slim = merge_all(copy.deepcopy(self))
+        slim = copy.deepcopy(self)
+        merge_all(slim)
         slim.training_form = False
         return slim
 

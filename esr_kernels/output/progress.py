@@ -26,7 +26,7 @@ def bar(
     Args:
         shown: False draws nothing.
         total: The number that the bar counts to, None if it is not known.
-        unit: The name of what is counted, for example "tiles"; ``BYTES`` for sizes.
+        unit: The name of the counted things, for example "tiles"; ``BYTES`` for sizes.
         start: The number that the bar begins at.
         label: A text in front of the bar.
 

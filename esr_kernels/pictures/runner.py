@@ -58,7 +58,7 @@ class Runner:
             if _finite(y):
                 return y
         raise ValueError(
-            f"{self.picture}: {self.name} gave values that are not finite, in float32 too: "
+            f"{self.picture}: {self.name} returned values that are not finite, in float32 too: "
             "its weights are broken or not meant for pictures in [0, 1]"
         )
 
@@ -137,8 +137,8 @@ def resolve_dtype(dtype: str | torch.dtype | None) -> torch.dtype:
     """
     if dtype is None:
         return torch.float32
-    resolved = _DTYPES.get(dtype, dtype)
-    if resolved not in _DTYPES.values():
+    resolved = _DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if resolved is None or resolved not in _DTYPES.values():
         raise ValueError(f"cannot compute in {dtype!r}: use one of {', '.join(_DTYPES)}")
     return resolved
 

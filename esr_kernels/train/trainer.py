@@ -55,8 +55,8 @@ class Trainer:
         self.model = _fresh_model(recipe).to(device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self._slim = self.average.slim()
-        self._trained = [p for p in self.model.parameters() if p.requires_grad]
-        self._averaged = [
+        self._trained: list[Tensor] = [p for p in self.model.parameters() if p.requires_grad]
+        self._averaged: list[Tensor] = [
             self.average.get_parameter(name)
             for name, p in self.model.named_parameters()
             if p.requires_grad
@@ -212,5 +212,5 @@ def _has_fast_bfloat16(device: torch.device) -> bool:
     if device.type != "cpu":
         return True
     # Elsewhere a CPU converts back and forth, which is slower than float32. Old torch cannot tell.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

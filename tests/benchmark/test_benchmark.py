@@ -1,4 +1,4 @@
-"""What the benchmarks compute: ratios, shares, tables, limits, turns, and who is left out."""
+"""Results of benchmarks: ratios, shares, tables, limits, turns, and who is left out."""
 
 import copy
 import json
@@ -200,8 +200,8 @@ def test_ncnn_computes_what_the_network_does(name):
     module = networks.seeded(networks.NETWORKS[name][1])
     given = problem.Problem(name, module, (networks.image(1, 3, 17, 31),), lambda: module)
     with torch.no_grad():
-        contestant = PEERS["ncnn"](given, 1)
-        contest.check(contestant.tensors(contestant.call()), given)
+        implementation = PEERS["ncnn"](given, 1)
+        contest.check(implementation.tensors(implementation.call()), given)
 
 
 def test_ncnn_export_names_what_it_does_not_know():
@@ -224,8 +224,8 @@ def test_contests_of_other_networks_do_not_replace_each_other():
 
 
 @pytest.fixture
-def small_duel(monkeypatch):
-    """Contestants that are quickly made, and few rounds."""
+def small_comparison(monkeypatch):
+    """Implementations that are quickly made, and few rounds."""
     ways = {name: torch_ways.TORCH_WAYS[name] for name in ("ours", "eager")}
     monkeypatch.setattr(compare, "TORCH_WAYS", ways)
     monkeypatch.setattr(compare, "PEERS", {})
@@ -234,7 +234,7 @@ def small_duel(monkeypatch):
     monkeypatch.setattr(compare, "LEAST_ROUNDS", 2)
 
 
-def test_duel(small_duel):
+def test_compare(small_comparison):
     threads = torch.get_num_threads()
     found = compare.compare(models.SPAN(8), [(9, 11), (16, 16)], threads=[1], time_s=0)
     assert [c["case"] for c in found["cases"]] == ["span 9x11", "span 16x16"]
@@ -258,7 +258,7 @@ def test_every_backend_takes_part(monkeypatch):
     assert list(torch_ways.per_backend()) == ["ours (triton)", "ours (reference)"]
 
 
-def test_a_contestant_keeps_its_backend(monkeypatch):
+def test_an_implementation_keeps_its_backend(monkeypatch):
     chosen, real = [], backends.choose
 
     def spy(*arguments):
@@ -271,9 +271,9 @@ def test_a_contestant_keeps_its_backend(monkeypatch):
         "span", module, (torch.rand(1, 3, 9, 11),), lambda: fusion.accelerate(copy.deepcopy(module))
     )
     with torch.no_grad():
-        contestant = torch_ways.through(backends.REFERENCE, CPU)(given, 1)
+        implementation = torch_ways.through(backends.REFERENCE, CPU)(given, 1)
         chosen.clear()
-        result = contestant.call()
+        result = implementation.call()
     assert chosen and set(chosen) == {backends.REFERENCE}
     contest.check(result, given)
 
@@ -292,7 +292,7 @@ def test_plot(monkeypatch):
         plot.draw(result(*cases), "png")
 
 
-def test_bench_command(small_duel, tmp_path, capsys):
+def test_bench_command(small_comparison, tmp_path, capsys):
     torch.save(models.SPAN(8).state_dict(), tmp_path / "mine.pth")
     arguments = f"--model {tmp_path}/mine.pth --size 8x9 --size 9x8 --threads 1 --seconds 0"
     arguments += f" --save {tmp_path}/mine.json --plot {tmp_path}/mine.SVG"
@@ -304,7 +304,7 @@ def test_bench_command(small_duel, tmp_path, capsys):
     assert "mine 8x9" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main.main(["bench", "--size", "8"])
-    assert "'8' is no height and width" in capsys.readouterr().err
+    assert "'8' is not a height and width" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main.main(["bench", "--plot", "mine.jpg"])
-    assert "'mine.jpg' is no picture that can be drawn" in capsys.readouterr().err
+    assert "'mine.jpg' is not a plot file" in capsys.readouterr().err

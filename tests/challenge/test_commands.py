@@ -85,7 +85,7 @@ def test_refusals(tmp_path, network, pairs, capsys):
     pairs(*VALID)
     data = "--data", tmp_path, "--output", tmp_path / "out"
     assert "no split" in refused(capsys, "evaluate", *model, *data, "--split", "test")
-    assert "no backend" in refused(capsys, "evaluate", *model, *data, "--backend", "abacus")
+    assert "is not a backend" in refused(capsys, "evaluate", *model, *data, "--backend", "abacus")
     failing = "--model", f"{network}:Broken"
     assert "Broken failed on" in refused(capsys, "evaluate", *failing, *data)
     assert "--paper" in refused(capsys, "leaderboard")

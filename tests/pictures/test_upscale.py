@@ -177,7 +177,9 @@ def test_overflow_is_found_and_mended(picture, tmp_path):
 def test_never_finite(picture, tmp_path, dtype):
     model = Overflowing().to(dtype)
     model.broken = True
-    with pytest.raises(ValueError, match=r"in\.png: Overflowing gave values that are not finite"):
+    with pytest.raises(
+        ValueError, match=r"in\.png: Overflowing returned values that are not finite"
+    ):
         upscale.upscale(picture, tmp_path / "out.png", model=model)
     assert not (tmp_path / "out.png").exists()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from esr_kernels.models.blocks import check_picture
 
 INPUT, OUTPUT = "in0", "out0"
 _MAGIC = 7767517
-_BINARY = {operator.add: 0, operator.sub: 1, operator.mul: 2, operator.truediv: 3}
+_BINARY: dict[Any, int] = {operator.add: 0, operator.sub: 1, operator.mul: 2, operator.truediv: 3}
 _SIMPLE = {F.silu: "Swish", torch.sigmoid: "Sigmoid"}
 _LEAKY_IN_CONVOLUTION = 2
 
@@ -30,7 +31,7 @@ class Layer:
     kind: str
     inputs: list[str]
     output: str
-    params: dict[int, object]
+    params: dict[int, Any]
 
 
 def export(module: nn.Module, x: Tensor) -> tuple[str, bytes]:
@@ -71,7 +72,7 @@ class _Writer(fx.Interpreter):
         if node.op == "placeholder":
             self._add(node, "Input", [], {})
         elif node.op == "output":
-            self.layers.append(Layer("Noop", [self.blobs[node.args[0]]], OUTPUT, {}))
+            self.layers.append(Layer("Noop", [self.blobs[node.all_input_nodes[0]]], OUTPUT, {}))
         elif node.op == "get_attr":
             self._constant(node, value)
         elif isinstance(value, Tensor):
@@ -79,30 +80,32 @@ class _Writer(fx.Interpreter):
         return value
 
     def _layer(self, node: fx.Node, value: Tensor) -> None:
-        module = self.module.get_submodule(node.target) if node.op == "call_module" else None
+        arguments: Any = node.args
+        options: Any = node.kwargs
+        module = self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
         if isinstance(module, nn.Conv2d):
             self._convolution(node, module)
         elif isinstance(module, nn.PixelShuffle):
             self._add(node, "PixelShuffle", node.args[:1], {0: module.upscale_factor})
         elif node.target is check_picture:
-            self.blobs[node] = self.blobs[node.args[0]]
+            self.blobs[node] = self.blobs[arguments[0]]
         elif node.target in _BINARY:
             self._binary(node)
         elif node.target in _SIMPLE:
             self._add(node, _SIMPLE[node.target], node.args[:1], {})
         elif node.target is F.leaky_relu:
-            self._leaky_relu(node, *node.args, **node.kwargs)
+            self._leaky_relu(node, *arguments, **options)
         elif node.target is torch.cat:
             self._add(node, "Concat", node.args[0], {0: 0})
         elif node.target is F.interpolate and node.kwargs["mode"] == "bilinear":
             height, width = value.shape[2:]
             self._add(node, "Interp", node.args[:1], {0: 2, 3: height, 4: width, 6: 0})
         elif node.target is F.max_pool2d:
-            self._max_pool(node, *node.args, **node.kwargs)
+            self._max_pool(node, *arguments, **options)
         else:
             raise NotImplementedError(f"no ncnn layer here for {node.target} ({module})")
 
-    def _add(self, node: fx.Node, kind: str, inputs, params: dict[int, object]) -> None:
+    def _add(self, node: fx.Node, kind: str, inputs: Any, params: dict[int, Any]) -> None:
         self.blobs[node] = INPUT if kind == "Input" else node.name
         names = [self.blobs[value] for value in inputs]
         self.layers.append(Layer(kind, names, self.blobs[node], params))
@@ -115,7 +118,8 @@ class _Writer(fx.Interpreter):
     def _convolution(self, node: fx.Node, conv: nn.Conv2d) -> None:
         if conv.groups != 1 or conv.dilation != (1, 1) or len({*conv.padding}) != 1:
             raise NotImplementedError(f"no ncnn layer here for {conv}")
-        params = {0: conv.out_channels, 1: conv.kernel_size[1], 11: conv.kernel_size[0]}
+        height, width = conv.kernel_size
+        params: dict[int, Any] = {0: conv.out_channels, 1: width, 11: height}
         params |= {3: conv.stride[1], 4: conv.padding[1], 5: int(conv.bias is not None)}
         self._add(node, "Convolution", node.args[:1], params | {6: conv.weight.numel()})
         self.weights.append(bytes(4))  # float32 follows
@@ -124,7 +128,8 @@ class _Writer(fx.Interpreter):
             self._store(conv.bias)
 
     def _binary(self, node: fx.Node) -> None:
-        left, right = node.args
+        operands: Any = node.args
+        left, right = operands
         if isinstance(right, fx.Node):
             self._add(node, "BinaryOp", [left, right], {0: _BINARY[node.target]})
         else:

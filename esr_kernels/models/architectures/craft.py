@@ -48,6 +48,7 @@ class CRAFT(Upscaler):
     section 4.28."""
 
     name = "craft"
+    mean: Tensor
     min_size = MULTIPLE // 2 + 1  # mirroring adds fewer pixels than there are
 
     def __init__(

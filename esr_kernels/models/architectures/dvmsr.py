@@ -27,6 +27,7 @@ class DVMSR(Upscaler):
     """
 
     name = "dvmsr"
+    mean: Tensor
 
     def __init__(self, width: int = 60, *, groups: int = 4, blocks: int = 2, scale: int = 4):
         super().__init__(scale=scale, in_channels=3, out_channels=3)

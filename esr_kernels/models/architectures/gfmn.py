@@ -41,6 +41,7 @@ class GFMN(Upscaler):
     """
 
     name = "gfmn"
+    mean: Tensor
     min_size = SAFM_MIN_SIZE
 
     def __init__(self, width: int = 32, *, hidden: int = 57, blocks: int = 8, scale: int = 4):

@@ -44,6 +44,7 @@ class HARN(Upscaler):
     """
 
     name = "harn"
+    mean: Tensor
     min_size = 15  # the 5x5 pooling of half of it leaves two pixels to mirror
 
     def __init__(

@@ -52,6 +52,8 @@ class MagicSR(Upscaler):
     """
 
     name = "magicsr"
+    mean: Tensor
+    std: Tensor
     min_size = MULTIPLE + 1  # a context looks at 2 x 2 windows, also at quarter size
 
     def __init__(self, width: int = 64, *, depths: tuple[int, ...] = (6, 4, 4, 6)):

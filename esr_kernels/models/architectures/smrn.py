@@ -24,6 +24,7 @@ class SMRN(ResidualBackbone):
     """
 
     name = "smrn"
+    mean: Tensor
 
     def __init__(self, width: int = 48, *, blocks: int = 4, esa_hidden: int = 16, scale: int = 4):
         parts = (_block(width, esa_hidden) for _ in range(blocks))

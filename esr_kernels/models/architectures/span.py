@@ -43,6 +43,7 @@ class SPAN(Upscaler):
     """
 
     name = "span"
+    mean: Tensor
 
     def __init__(
         self,

@@ -29,6 +29,8 @@ class DenseFeatureFusion(Upscaler):
     2022, the multi-layer feature fusion; the names are those of their code.
     """
 
+    mean: Tensor
+
     def __init__(self, width: int, parts: Sequence[nn.Module], *, scale: int, centred: bool = True):
         super().__init__(scale=scale, in_channels=3, out_channels=3)
         self.blocks = len(parts)

@@ -25,6 +25,8 @@ class EdgeFilter(nn.Module):
         mask: A fixed 3x3 edge filter, the same for all channels.
     """
 
+    mask: Tensor
+
     def __init__(self, channels: int, mask: tuple[tuple[float, ...], ...]):
         super().__init__()
         self.channels = channels

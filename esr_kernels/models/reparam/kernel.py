@@ -49,7 +49,7 @@ def total(*branches: Kernel) -> Kernel:
     """Merge odd-sized branches whose results are added, each centred on the pixel."""
     size = max(branch.weight.shape[-1] for branch in branches)
     centred = [F.pad(weight, [(size - weight.shape[-1]) // 2] * 4) for weight, _ in branches]
-    return Kernel(_sum(centred), _sum(branch.bias for branch in branches))
+    return Kernel(sum(centred[1:], centred[0]), _sum(branch.bias for branch in branches))
 
 
 def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
@@ -60,12 +60,12 @@ def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
         like: A tensor whose dtype, device and need of gradients the parameters take over.
         **geometry: Keyword arguments of ``nn.Conv2d``; by default zero padding that keeps H and W.
     """
-    outputs, inputs, *size = kernel.weight.shape
-    geometry.setdefault("padding", tuple(k // 2 for k in size))
+    outputs, inputs, rows, columns = kernel.weight.shape
+    geometry.setdefault("padding", (rows // 2, columns // 2))
     inputs *= geometry.get("groups", 1)
     # On "meta" no initial numbers are drawn, which would change the caller's random state.
     with torch.device("meta"):
-        made = nn.Conv2d(inputs, outputs, tuple(size), bias=kernel.bias is not None, **geometry)
+        made = nn.Conv2d(inputs, outputs, (rows, columns), bias=kernel.bias is not None, **geometry)
     for name, value in kernel._asdict().items():
         if value is not None:
             value = value.detach().to(like).contiguous()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, ImageCms, ImageOps
+from PIL import ExifTags, ImageCms, ImageFile, ImageOps
 from PIL import Image as Pillow
 
 # Only formats that are tested; others of Pillow (EPS, PDF ...) are not pictures to upscale.
@@ -92,31 +92,32 @@ def read(path: str | os.PathLike) -> Image:
         return _decode(path, raw)
 
 
-def _open(path: Path, file: io.BufferedReader) -> Pillow.Image:
+def _open(path: Path, file: io.BufferedReader) -> ImageFile.ImageFile:
     try:
         return Pillow.open(file, formats=FORMATS)
     except _BOMB as error:
         raise _too_large(path, error) from None
     except Pillow.UnidentifiedImageError:
         kinds = "PNG, JPEG, WebP, TIFF, BMP, GIF"
-        raise ValueError(f"{path} is no picture that can be read ({kinds}), or is broken") from None
+        raise ValueError(f"{path} is not a readable picture ({kinds}), or is broken") from None
     except _BROKEN as error:
         raise ValueError(f"{path} is broken: {error}") from error
 
 
-def _losses(raw: Pillow.Image) -> list[str]:
+def _losses(raw: ImageFile.ImageFile) -> list[str]:
     """List the contents of the file that Pillow drops, told from the raw mode of its decoder."""
     losses = []
     if raw.format in ("PNG", "TIFF") and not raw.mode.startswith("I;16"):
         modes = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in raw.tile]
         if any(";16" in str(mode) for mode in modes):
             losses.append("16-bit colour is read as 8 bits (Pillow's limit); 16-bit grey is kept")
-    if getattr(raw, "n_frames", 1) > 1 and raw.format != "MPO":
-        losses.append(f"only the first of its {raw.n_frames} pictures is read")
+    frames = getattr(raw, "n_frames", 1)
+    if frames > 1 and raw.format != "MPO":
+        losses.append(f"only the first of its {frames} pictures is read")
     return losses
 
 
-def _decode(path: Path, raw: Pillow.Image) -> Image:
+def _decode(path: Path, raw: ImageFile.ImageFile) -> Image:
     try:
         losses = _losses(raw)
         raw.load()
@@ -143,7 +144,7 @@ def _decode(path: Path, raw: Pillow.Image) -> Image:
         alpha=alpha,
         icc=icc or None,
         exif=_kept(exif),
-        dpi=tuple(float(v) for v in dpi) if dpi else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
     )
 
 

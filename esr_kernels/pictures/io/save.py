@@ -162,8 +162,8 @@ def _to_pillow(planes: np.ndarray, container: _Format) -> Pillow.Image:
     return bands[0] if len(bands) == 1 else Pillow.merge("RGB", bands)
 
 
-def _metadata(like: Image, size: tuple[int, int]) -> dict:
-    kept = {}
+def _metadata(like: Image, size: tuple[int, int]) -> dict[str, object]:
+    kept: dict[str, object] = {}
     if like.icc:
         kept["icc_profile"] = like.icc
     if like.dpi:
