@@ -22,6 +22,7 @@ class Info:
         threads: The number of threads that torch, and with it the kernels, will use.
         gpu: The name of the GPU, or the reason why there is none.
         backends: ``(name, available, detail)`` of each backend.
+        kernels: ``(backend, form, what it has passed)`` of each compiled form of a kernel.
         weights: ``(name, available, detail)`` of each weights file.
     """
 
@@ -32,6 +33,7 @@ class Info:
     threads: int
     gpu: str
     backends: tuple[tuple[str, bool, str], ...]
+    kernels: tuple[tuple[str, str, str], ...]
     weights: tuple[tuple[str, bool, str], ...]
 
     def __str__(self) -> str:
@@ -47,14 +49,22 @@ class Info:
             width = max((len(name) for name, _, _ in rows), default=0)
             for name, available, detail in rows:
                 lines.append(f"  {'yes' if available else 'no ':3}  {name:{width}}  {detail}")
+        lines.append("kernels")
+        width = max((len(form) for _, form, _ in self.kernels), default=0)
+        lines += [f"  {name:6}  {form:{width}}  {state}" for name, form, state in self.kernels]
         return "\n".join(lines)
 
 
-def info() -> Info:
-    """Describe this machine: versions, processor, threads, GPU, backends, weights.
+def info(recheck: bool = False) -> Info:
+    """Describe this machine: versions, processor, threads, GPU, backends, kernels, weights.
 
     Loads no network, downloads nothing, and never raises because a part is missing.
+
+    Args:
+        recheck: Check the kernels for GPUs anew, although they have passed or failed here before.
     """
+    if recheck:
+        backends.recheck()
     return Info(
         version=__version__,
         python=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
@@ -63,6 +73,7 @@ def info() -> Info:
         threads=torch.get_num_threads(),
         gpu=_gpu(),
         backends=tuple(backends.describe()),
+        kernels=tuple(backends.kernels()),
         weights=_weights(),
     )
 

@@ -20,6 +20,7 @@ LAYERS = (
     {"functional", "system"},
     {"models"},
     {"fusion"},
+    {"device_check"},
     {"ops"},
     {"backends"},
     {"output", "op", "_C"},

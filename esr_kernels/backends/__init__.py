@@ -14,7 +14,18 @@ import torch
 from torch.fx import GraphModule
 
 from ..op import called_op
-from .choice import REFERENCE, Choice, allowed, choose, describe, missing, only, usable
+from .choice import (
+    REFERENCE,
+    Choice,
+    allowed,
+    choose,
+    describe,
+    kernels,
+    missing,
+    only,
+    recheck,
+    usable,
+)
 from .contract import Backend, Compiled
 from .lowering.casting import casting
 
@@ -25,8 +36,10 @@ __all__ = [
     "bind",
     "choose",
     "describe",
+    "kernels",
     "missing",
     "only",
+    "recheck",
     "usable",
 ]
 

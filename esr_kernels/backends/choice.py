@@ -102,6 +102,17 @@ def describe() -> list[tuple[str, bool, str]]:
     return [*rows, (REFERENCE, True, "plain torch, any device")]
 
 
+def kernels() -> list[tuple[str, str, str]]:
+    """Return ``(backend, form, what it has passed)`` of every compiled form of a kernel."""
+    return [(name, *row) for name, backend in _BACKENDS.items() for row in backend.kernels()]
+
+
+def recheck() -> None:
+    """Check the kernels of all backends on this machine's GPU anew."""
+    for backend in _BACKENDS.values():
+        backend.recheck()
+
+
 def missing(device: torch.device) -> str | None:
     """Return why no backend made for this kind of device is available; None where one is."""
     home = _HOME.get(device.type, ())

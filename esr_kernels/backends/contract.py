@@ -49,5 +49,11 @@ class Backend(Protocol):
         :func:`choose` gives it.
         """
 
+    def kernels(self) -> list[tuple[str, str]]:
+        """Return each compiled form of the kernels, and what it has passed so far."""
+
+    def recheck(self) -> None:
+        """Check all kernels on this machine's GPU anew; nothing where there are no such checks."""
+
     def describe(self) -> tuple[bool, str]:
         """Return whether the backend is available on this machine, and a sentence on its state."""

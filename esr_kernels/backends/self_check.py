@@ -1,35 +1,15 @@
-"""Whether a backend's function for an op does on this device what the op's formula says.
-
-For kernels that no machine of ours has run: a backend asks once for each op, device and dtype, and
-refuses what it gets wrong, so that a mistake costs speed and never a picture.
-"""
+"""Comparison of a kernel on a device with the op's formula, by the rule that the tests keep."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ..op import Op
-
-
-@cache
-def first_disagreement(
-    ops: tuple[Op, ...],
-    implementation: Callable[[Op], Callable],
-    device: torch.device,
-    dtype: torch.dtype,
-    rounding: torch.dtype,
-) -> str | None:
-    """What the first of these ops that is wrong gets wrong, None if none is; tried out once.
-
-    ``implementation``: gives a backend's function for an op. Else as for :func:`disagreement`.
-    """
-    found = (disagreement(op, implementation(op), device, dtype, rounding) for op in ops)
-    return next((reason for reason in found if reason), None)
 
 
 def disagreement(
@@ -39,36 +19,60 @@ def disagreement(
     dtype: torch.dtype,
     rounding: torch.dtype | None = None,
 ) -> str | None:
-    """None where ``run`` is as near to float64 as ``reference`` is there, else what is wrong.
-
-    Both take the schema arguments of ``op``. The rule is that of the tests: at most twice the
-    largest error of plain torch in the same dtype, and 3e-6 or a rounding of the largest value.
+    """Return what ``run`` gets wrong on the op's examples, None if nothing.
 
     Args:
+        op: its declaration.
+        run: takes the op's schema arguments.
+        device: where it runs.
+        dtype: of the arguments.
         rounding: the dtype of plain torch that has the digits of ``run``; ``dtype`` if None.
     """
-    checks = (
-        _disagreement(op, args, run, device, dtype, rounding or dtype)
-        for args in op.example_arguments()
-    )
-    return next((reason for reason in checks if reason), None)
+    rounding = rounding or dtype
+    for args in op.example_arguments():
+        rounded = _tensors(lambda t: t.to(dtype), args)
+        here = _tensors(lambda t: t.to(device), rounded)
+        reason = mismatch(
+            lambda here=here: run(*here),
+            lambda here=here: op.in_torch(*_tensors(lambda t: t.to(rounding), here)),
+            lambda rounded=rounded: op.in_torch(*_tensors(Tensor.double, rounded)),
+            rounding,
+        )
+        if reason:
+            return reason
+    return None
 
 
-def _disagreement(op, args, run, device, dtype, rounding) -> str | None:
-    rounded = _tensors(lambda t: t.to(dtype), args)
-    exact = tree_leaves(op.in_torch(*_tensors(Tensor.double, rounded)))
-    here = _tensors(lambda t: t.to(device), rounded)
+def mismatch(
+    ours: Callable[[], Any],
+    plain: Callable[[], Any],
+    exact: Callable[[], Any],
+    rounding: torch.dtype,
+) -> str | None:
+    """Return how ``ours()`` is worse than torch, None if it is not.
+
+    The rule is that of the tests: at most twice the largest error of plain torch in the same dtype,
+    and 3e-6 or a rounding of the largest value.
+
+    Args:
+        ours: computes our results.
+        plain: plain torch's, in the dtype ``rounding``.
+        exact: those in float64 on the CPU.
+        rounding: the dtype of plain torch that has as many digits as ours.
+    """
+    truths = tree_leaves(exact())
     try:
-        ours = tree_leaves(run(*here))
+        results = [y.cpu() for y in tree_leaves(ours())]
     except Exception as error:  # a compiler's or a driver's, of any kind
-        return f"{op.name} fails on {device}: {type(error).__name__}: {error}".splitlines()[0]
-    plain = tree_leaves(op.in_torch(*_tensors(lambda t: t.to(rounding), here)))
-    for y, theirs, truth in zip(ours, plain, exact, strict=True):
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    for y, theirs, truth in zip(results, tree_leaves(plain()), truths, strict=True):
+        if y.shape != truth.shape:
+            return f"wrong shape {list(y.shape)}, expected {list(truth.shape)}: please report this"
         slack = max(3e-6, torch.finfo(rounding).eps) * truth.abs().max().item()
         allowed = 2 * _error(theirs, truth) + slack
-        if y.shape != truth.shape or not _error(y, truth) <= allowed:
-            wrong = f"error {_error(y, truth):.2g}" if y.shape == truth.shape else "another shape"
-            return f"{op.name} gives wrong results on {device} ({wrong}): please report this"
+        error = _error(y, truth)
+        if not error <= allowed:  # a NaN is wrong, too
+            return f"wrong by {error:.2g}, {allowed:.2g} allowed: please report this"
     return None
 
 

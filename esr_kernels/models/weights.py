@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from ..output.files import cache_folder
 from .catalogue import OFFICIAL, OfficialFile, embedded
 
 
@@ -48,12 +49,6 @@ def find_weights(name: str) -> Path:
         if _matches(folder / file.filename, file):
             return folder / file.filename
     return _fetch(file)
-
-
-def cache_folder() -> Path:
-    """Return ``$XDG_CACHE_HOME/esr_kernels``, by default ``~/.cache/esr_kernels``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "esr_kernels"
 
 
 def reference_folder() -> Path | None:

@@ -1,4 +1,4 @@
-"""Atomic writing: a file appears complete or not at all."""
+"""Files of the package: the cache folder, and atomic writing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+
+def cache_folder() -> Path:
+    """Return ``$XDG_CACHE_HOME/esr_kernels``, by default ``~/.cache/esr_kernels``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "esr_kernels"
 
 
 @contextmanager

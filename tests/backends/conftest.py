@@ -15,6 +15,7 @@ def pretend_gpu(monkeypatch) -> Iterator[Callable[..., None]]:
     def report(*capability: int) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(capability))
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=None: "a GPU")
         gpu.unfit.cache_clear()
 
     monkeypatch.delenv("ESR_KERNELS_BACKEND", raising=False)

@@ -22,6 +22,7 @@ from building import emulated_module
 from esr_kernels.backends import cuda
 from esr_kernels.backends.cuda import builder, device, forms
 from esr_kernels.backends.cuda.device import Limits
+from esr_kernels.backends.verdicts import Verdict
 
 #: Few streaming multiprocessors, so that a block works on several tiles of a small picture.
 LIMITS = {
@@ -106,7 +107,7 @@ def emulate_gpu(monkeypatch, architecture: str) -> None:
     monkeypatch.setattr(builder, "empty_like", nan_like)
     monkeypatch.setattr(builder, "_picture", lambda x: (x, *picture(x)[1:]))
     monkeypatch.setattr(cuda, "_claims_not", _takes_cpu)
-    monkeypatch.setattr(cuda, "first_disagreement", lambda *question: None)
+    monkeypatch.setattr(cuda, "verdict", lambda *question: Verdict("", ()))
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setenv("ESR_KERNELS_BACKEND", "cuda")
 

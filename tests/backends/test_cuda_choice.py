@@ -12,8 +12,10 @@ import torch
 
 from esr_kernels import backends
 from esr_kernels.backends import cuda, gpu
+from esr_kernels.backends.check_process import Outcome
 from esr_kernels.backends.cuda import device
 from esr_kernels.backends.cuda.device import limits
+from esr_kernels.backends.verdicts import Verdict
 from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ESA, SPAB
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -29,7 +31,7 @@ def machine(pretend_gpu, monkeypatch):
     monkeypatch.setattr(cuda, "_C", built)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     # No kernel can be tried out on a GPU that is not there.
-    monkeypatch.setattr(cuda, "first_disagreement", lambda *question: None)
+    monkeypatch.setattr(cuda, "verdict", lambda *question: Verdict("", ()))
     return pretend_gpu
 
 
@@ -80,14 +82,20 @@ def test_comes_before_triton(machine):
     assert choice.backend == "cuda" and [name for name, _ in choice.refusals] == ["cpu"]
 
 
-def test_refuses_what_it_gets_wrong(monkeypatch):
-    monkeypatch.setattr(cuda, "_claims_not", lambda device, dtype: None)
-    runs = {op: op.in_torch for op in OPS}
-    runs[CONV_ACT] = lambda *args: CONV_ACT.in_torch(*args) + 1
-    monkeypatch.setattr(cuda, "implementation", runs.__getitem__)
-    assert "conv_act gives wrong" in cuda.refusal(CONV_ACT, CPU, torch.bfloat16)
-    assert "conv_act gives wrong" in cuda.graph_refusal(OPS, CPU, torch.bfloat16)
-    assert cuda.refusal(ESA, CPU, torch.bfloat16) is None
+def test_refuses_the_ops_of_a_kernel_that_failed(machine, monkeypatch):
+    machine(9, 0)
+    asked = []
+
+    def verdict(backend, device, numbers):
+        asked.append((backend, device, numbers))
+        return Verdict("", (Outcome("a form", ("spab", "conv_act"), "wrong by 1"),))
+
+    monkeypatch.setattr(cuda, "verdict", verdict)
+    assert cuda.refusal(CONV_ACT, CUDA, torch.bfloat16) == "a form: wrong by 1"
+    assert cuda.graph_refusal((ESA, SPAB), CUDA, torch.bfloat16) == "a form: wrong by 1"
+    assert cuda.refusal(ESA, CUDA, torch.float32) is None
+    assert cuda.graph_refusal((ESA,), CUDA, torch.float16) is None
+    assert [numbers for *_, numbers in asked] == ["bfloat16", "bfloat16", "tf32", "float16"]
 
 
 def test_describe_says_how_far_it_was_tested(machine):

@@ -1,12 +1,14 @@
-"""A backend that gets an op wrong on a device is found out, and refuses it from then on."""
+"""A backend that gets an op wrong on a device is found out."""
+
+import re
 
 import pytest
 import torch
 from torch.utils._pytree import tree_map
 
-from esr_kernels.backends import cpu, triton
-from esr_kernels.backends.self_check import disagreement, first_disagreement
-from esr_kernels.ops import CONV_ACT, ESA, OPS, SPAB
+from esr_kernels.backends import cpu
+from esr_kernels.backends.self_check import disagreement
+from esr_kernels.ops import ESA, OPS, SPAB
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
@@ -38,7 +40,7 @@ def test_what_is_right_passes(op, dtype):
 )
 def test_what_is_wrong_is_named(op, dtype, spoil):
     reason = found(op, lambda *args: tree_map(spoil, op.in_torch(*args)), dtype)
-    assert f"{op.name} gives wrong results on cpu (error" in reason
+    assert re.match("wrong by .*, .* allowed: please report this", reason)
 
 
 def test_operands_are_made_whatever_the_default_device_is():
@@ -48,39 +50,12 @@ def test_operands_are_made_whatever_the_default_device_is():
 
 
 def test_another_shape_and_a_failure_are_wrong_too():
-    assert "another shape" in found(ESA, lambda *args: args[0][:1])
+    assert "wrong shape" in found(ESA, lambda *args: args[0][:1])
 
     def broken(*args):
         raise RuntimeError("no image for this device\nand much more")
 
-    assert found(ESA, broken) == "esa fails on cpu: RuntimeError: no image for this device"
-
-
-def test_triton_refuses_what_it_gets_wrong(monkeypatch):
-    if not triton._INSTALLED:
-        pytest.skip("triton is not installed")
-    monkeypatch.setattr(triton, "_is_gpu", lambda device: True)
-    monkeypatch.setattr(triton, "_claims_not", lambda device, dtype: None)
-    runs = {op: op.in_torch for op in OPS}
-    runs[CONV_ACT] = lambda *args: CONV_ACT.in_torch(*args) + 1
-    monkeypatch.setattr(triton, "implementation", lambda op: runs[op])
-    assert "conv_act gives wrong" in triton.refusal(CONV_ACT, CPU, torch.float32)
-    assert "conv_act gives wrong" in triton.graph_refusal(OPS, CPU, torch.float32)
-    assert triton.refusal(ESA, CPU, torch.float32) is None
-
-
-def test_an_op_is_tried_once():
-    asked = []
-
-    def implementation(op):
-        asked.append(op)
-        return op.in_torch
-
-    for _ in range(2):
-        for ops in ((ESA,), (SPAB, ESA)):
-            dtypes = torch.float16, torch.float16
-            assert first_disagreement(ops, implementation, CPU, *dtypes) is None
-    assert asked == [ESA, SPAB, ESA]
+    assert found(ESA, broken) == "RuntimeError: no image for this device"
 
 
 def test_tf32_may_round_as_float16_does():
@@ -89,5 +64,5 @@ def test_tf32_may_round_as_float16_does():
         return tree_map(torch.Tensor.float, SPAB.in_torch(*halves))
 
     question = SPAB, rounded, CPU, torch.float32
-    assert "gives wrong results" in disagreement(*question)
+    assert "wrong by" in disagreement(*question)
     assert disagreement(*question, torch.float16) is None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from esr_kernels import backends
 from esr_kernels.backends import triton
+from esr_kernels.backends.check_process import Outcome
+from esr_kernels.backends.verdicts import Verdict
 from esr_kernels.ops import OPS, SPAB
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -20,9 +24,9 @@ UNKNOWN = SimpleNamespace(name="no_such_op")
 def machine(pretend_gpu, monkeypatch):
     """``pretend_gpu``, and that triton is installed."""
     # No kernel can be tried out on a GPU that is not there.
-    monkeypatch.setattr(triton, "first_disagreement", lambda *question: None)
+    monkeypatch.setattr(triton, "verdict", lambda *question: Verdict("", ()))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    monkeypatch.setattr(triton, "_INSTALLED", True)
+    monkeypatch.setattr(triton, "version", lambda package: "3.6.0")
     return pretend_gpu
 
 
@@ -51,12 +55,31 @@ def test_refusals_say_why(machine, op, device, dtype, capability, words):
     assert words in triton.refusal(op, device, dtype)
 
 
-def test_without_triton(machine, monkeypatch):
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [(None, "triton is not installed"), ("3.3.1", "triton 3.3.1 is too old, 3.4 is the least")],
+)
+def test_without_a_triton_that_it_knows(machine, monkeypatch, found, words):
+    def version(package):
+        if found is None:
+            raise PackageNotFoundError(package)
+        return found
+
     machine(9, 0)
-    monkeypatch.setattr(triton, "_INSTALLED", False)
-    assert "pip install triton" in triton.refusal(SPAB, CUDA, torch.float32)
+    monkeypatch.setattr(triton, "version", version)
+    assert triton.refusal(SPAB, CUDA, torch.float32).startswith(words)
     available, detail = triton.describe()
-    assert not available and detail.startswith("triton is not installed")
+    assert not available and detail.startswith(words)
+    assert backends.choose(SPAB, CUDA, torch.float32).backend == backends.REFERENCE
+
+
+def test_refuses_the_ops_that_failed(machine, monkeypatch):
+    machine(9, 0)
+    failed = Verdict("", (Outcome("spab float16", ("spab",), "timed out after 60 s"),))
+    monkeypatch.setattr(triton, "verdict", lambda *question: failed)
+    assert triton.refusal(SPAB, CUDA, torch.float16) == "spab float16: timed out after 60 s"
+    assert triton.graph_refusal(OPS, CUDA, torch.float16) == "spab float16: timed out after 60 s"
+    assert triton.refusal(OPS[0], CUDA, torch.float16) is None
 
 
 def test_the_interpreter_has_to_be_asked_for_twice(machine, monkeypatch):

@@ -75,6 +75,16 @@ _TESTED = {
 }
 
 
+def kernels() -> list[tuple[str, str]]:
+    """See :class:`Backend`: one row per instruction set."""
+    built = _C.built_isas() if _C else ()
+    return [(name, _TESTED.get(name, "never run")) for name in built]
+
+
+def recheck() -> None:
+    """See :class:`Backend`: processors need no checks."""
+
+
 def describe() -> tuple[bool, str]:
     """See :class:`Backend`: the instruction set in use, and how far each was tested."""
     if _C is None:
@@ -85,5 +95,5 @@ def describe() -> tuple[bool, str]:
         used = isa()
     except ValueError as error:  # $ESR_KERNELS_ISA
         return False, str(error)
-    built = ", ".join(f"{name} ({_TESTED.get(name, 'never run')})" for name in _C.built_isas())
+    built = ", ".join(f"{name} ({tested})" for name, tested in kernels())
     return True, f"uses {used}; built, and tested on: {built}"

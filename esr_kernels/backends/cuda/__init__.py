@@ -18,7 +18,7 @@ from torch.fx import GraphModule
 from ...op import Op
 from .. import gpu
 from ..contract import Compiled
-from ..self_check import first_disagreement
+from ..verdicts import forget, history, summary, verdict
 from .device import sums_in_float16
 
 try:
@@ -39,15 +39,26 @@ def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
         return reason
     if op.name not in _OPS:
         return f"has no kernel for {op.name}"
-    return first_disagreement((op,), implementation, device, dtype, rounding(dtype, device))
+    return _failed((op,), device, dtype)
 
 
 def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
     """See :class:`Backend`."""
-    if reason := _claims_not(device, dtype):
-        return reason
-    mine = sorted((op for op in ops if op.name in _OPS), key=lambda op: op.name)
-    return first_disagreement(tuple(mine), implementation, device, dtype, rounding(dtype, device))
+    return _claims_not(device, dtype) or _failed(ops, device, dtype)
+
+
+def _failed(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
+    """Why the first of these ops that failed on the device is refused, None if none did."""
+    verdicts = [verdict("cuda", device, kind) for kind in _numbers(device, dtype)] if ops else []
+    reasons = (v.refusal(op.name) for v in verdicts for op in ops if op.name in _OPS)
+    return next(filter(None, reasons), None)
+
+
+def _numbers(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
+    """The kinds of numbers in which programs of this dtype compute."""
+    if dtype == torch.float16 and sums_in_float16(device):
+        return "float16", "half_sums"
+    return ("tf32",) if dtype == torch.float32 else (str(dtype).removeprefix("torch."),)
 
 
 def rounding(dtype: torch.dtype, device: torch.device) -> torch.dtype:
@@ -91,11 +102,29 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     return partition.compile_graph(graph, dtype, outer, OP_SET)
 
 
+#: What every form has passed without a GPU.
+_BEFORE = "compiled, and run on the CPU by an emulator"
+
+
+def kernels() -> list[tuple[str, str]]:
+    """See :class:`Backend`."""
+    return history("cuda", _C.cuda.forms(), _BEFORE) if _is_built() else []
+
+
+def recheck() -> None:
+    """See :class:`Backend`."""
+    device = torch.device("cuda", 0)
+    if _is_built() and not gpu.unfit(device):
+        forget("cuda", device)
+        for numbers in ("float16", "half_sums", "bfloat16", "tf32"):
+            verdict("cuda", device, numbers)
+
+
 def describe() -> tuple[bool, str]:
     """See :class:`Backend`."""
     if not _is_built():
         return False, _MISSING
-    tested = "run on the CPU by an emulator; never run on a GPU"
-    kernels = f"{', '.join(_OPS)}: compiled for {', '.join(_C.cuda.targets)}, {tested}"
+    targets = f"{', '.join(_OPS)}: compiled for {', '.join(_C.cuda.targets)}"
     reason = _claims_not(torch.device("cuda"), torch.float16)
-    return reason is None, kernels if reason is None else f"{reason}; {kernels}"
+    tested = f"{targets}, {summary(kernels())}"
+    return reason is None, tested if reason is None else f"{reason}; {tested}"

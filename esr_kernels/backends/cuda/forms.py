@@ -60,6 +60,18 @@ class Form:
         return self.name.split(",")[0]
 
     @property
+    def numbers(self) -> str:
+        """The kind of numbers that it computes with: a dtype, ``tf32`` or ``half_sums``."""
+        if self.force.get("half_sums") == "always":
+            return "half_sums"
+        return "tf32" if self.dtype == torch.float32 else str(self.dtype).removeprefix("torch.")
+
+    @property
+    def runs_in(self) -> tuple[str, ...]:
+        """Names of the ops whose programs may launch it: all have convolutions."""
+        return (self.op.name,) if self.kernel.startswith(("spab", "esa")) else tuple(LOWER)
+
+    @property
     def rounding(self) -> torch.dtype:
         """The dtype in which plain torch has as many digits: float16 for TF32."""
         if self.force.get("half_sums") == "always":

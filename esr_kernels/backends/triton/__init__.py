@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pkgutil import iter_modules
 
 import torch
@@ -21,33 +21,40 @@ from ...op import Op
 from .. import gpu
 from ..contract import Compiled
 from ..lowering.casting import casting
-from ..self_check import first_disagreement
+from ..verdicts import forget, history, summary, verdict
 
-_INSTALLED = find_spec("triton") is not None
-_MISSING = "triton is not installed: pip install triton"
+_LEAST_VERSION = (3, 4)  # with triton.knobs; torch brings it from 2.8 on
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _OPS = tuple(sorted(m.name for m in iter_modules([f"{__path__[0]}/ops"])))
 
 
 def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
-    """See :class:`Backend`. On a GPU the first question about an op runs it: ``self_check``."""
+    """See :class:`Backend`. On a GPU the first question checks the kernels."""
     if reason := _claims_not(device, dtype):
         return reason
     if op.name not in _OPS:
         return f"has no kernel for {op.name}"
-    if not _is_gpu(device):
-        return None
-    return first_disagreement((op,), implementation, device, dtype, gpu.rounding(dtype))
+    return _failed((op,), device, dtype)
 
 
 def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
     """See :class:`Backend`."""
-    if reason := _claims_not(device, dtype):
-        return reason
-    if not _is_gpu(device):
+    return _claims_not(device, dtype) or _failed(ops, device, dtype)
+
+
+def _failed(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
+    """Why the first of these ops that failed on the device is refused, None if none did."""
+    if not _is_gpu(device) or not ops:
         return None
-    mine = sorted((op for op in ops if op.name in _OPS), key=lambda op: op.name)
-    return first_disagreement(tuple(mine), implementation, device, dtype, gpu.rounding(dtype))
+    tf32 = dtype == torch.float32 and gpu.allows_tf32()
+    numbers = "tf32" if tf32 else str(dtype).removeprefix("torch.")
+    checked = verdict("triton", device, numbers)
+    return next(filter(None, (checked.refusal(op.name) for op in ops if op.name in _OPS)), None)
+
+
+def computed() -> tuple[str, ...]:
+    """Return the names of the ops that have a kernel here."""
+    return _OPS
 
 
 def _is_gpu(device: torch.device) -> bool:
@@ -57,13 +64,25 @@ def _is_gpu(device: torch.device) -> bool:
 def _claims_not(device: torch.device, dtype: torch.dtype) -> str | None:
     if device.type != "cuda" and not (device.type == "cpu" and _asked_to_interpret()):
         return f"the tensor is on {device.type}"
-    if not _INSTALLED:
-        return _MISSING
+    if missing := _missing():
+        return missing
     if device.type == "cuda" and (unfit := gpu.unfit(device)):
         return unfit
     if dtype not in _DTYPES:
         return f"{str(dtype).removeprefix('torch.')} is left to torch"
     return None
+
+
+def _missing() -> str | None:
+    """Why triton cannot be used, told from its metadata: importing it takes long."""
+    try:
+        found = version("triton")
+    except PackageNotFoundError:
+        return "triton is not installed: pip install triton"
+    if tuple(map(int, found.split(".")[:2])) >= _LEAST_VERSION:
+        return None
+    least = ".".join(map(str, _LEAST_VERSION))
+    return f"triton {found} is too old, {least} is the least: install torch 2.8 or newer"
 
 
 def _asked_to_interpret() -> bool:
@@ -85,13 +104,29 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     return casting(run, dtype, outer), where
 
 
-#: How far every one of the kernels has been tested.
-_TESTED = "compiled for sm_80, sm_90, sm_100 and interpreted; never run on a GPU"
+#: What every kernel has passed without a GPU.
+_BEFORE = "compiled for sm_80, sm_90 and sm_100, and interpreted"
+_NUMBERS = ("float32", "tf32", "float16", "bfloat16")
+
+
+def kernels() -> list[tuple[str, str]]:
+    """See :class:`Backend`."""
+    names = [f"{op} {numbers}" for op in _OPS for numbers in _NUMBERS]
+    return history("triton", names, _BEFORE) if not _missing() else []
+
+
+def recheck() -> None:
+    """See :class:`Backend`."""
+    device = torch.device("cuda", 0)
+    if _claims_not(device, torch.float16) is None:
+        forget("triton", device)
+        for numbers in _NUMBERS:
+            verdict("triton", device, numbers)
 
 
 def describe() -> tuple[bool, str]:
     """See :class:`Backend`."""
     device = torch.device("cpu" if _asked_to_interpret() else "cuda")
     reason = _claims_not(device, torch.float32)
-    kernels = f"{', '.join(_OPS)}: {_TESTED}"
-    return reason is None, kernels if reason is None else f"{reason}; {kernels}"
+    tested = f"{', '.join(_OPS)}: {summary(kernels())}"
+    return reason is None, tested if reason is None else f"{reason}; {tested}"
