@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from .. import __version__
-from . import bench, evaluate, leaderboard
+from . import bench, evaluate, export, leaderboard
 
 DONE, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -48,6 +48,7 @@ def _parser() -> _Parser:
     evaluate.add(commands)
     leaderboard.add(commands)
     bench.add(commands)
+    export.add(commands)
     info = commands.add_parser("info", help="what this machine has, and why the rest is missing")
     info.set_defaults(run=_info)
     models = commands.add_parser("models", help="the networks that --model knows")
