@@ -1,6 +1,6 @@
-"""From results to tables: the terminal's after a run, and the README's.
+"""From kept results to what readers see: the tables of docs/benchmarks.md, the README's chart.
 
-    python bench/report.py            # README.md from the kept results, the newest of each machine
+    python bench/report.py            # both, from the newest result of each machine
     python bench/report.py --keep     # first keep results/latest.json as <cpu>_<commit>.json
     python bench/report.py --keep F   # first keep F, written by esr-kernels bench
 
@@ -16,15 +16,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from esr_kernels.benchmark.contest import OURS
-from esr_kernels.benchmark.tables import ms_text, ratios
-
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))  # as a script it is started in bench/
+
+from bench.chart import NETWORKS, chart  # noqa: E402
+from esr_kernels.benchmark.contest import OURS  # noqa: E402
+from esr_kernels.benchmark.tables import ms_text, ratios  # noqa: E402
+
 RESULTS = PROJECT / "bench" / "results"
-README = PROJECT / "README.md"
+PAGE = PROJECT / "docs" / "benchmarks.md"
+CHART = PROJECT / "docs" / "speed.svg"
 LATEST = "latest.json"
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
-#: Column of the README -> contestant.
+#: Column of a table -> contestant.
 COLUMNS = {
     "eager": "eager",
     "eager, channels_last": "channels_last",
@@ -33,13 +37,12 @@ COLUMNS = {
     "OpenVINO": "OpenVINO",
     "ncnn": "ncnn",
 }
-_FIRST = ("SPAN-28", "RLFN")
 _UNSHOWN = ("SPAN-26",)  # as SPAN-28, a little faster
 
 
-def readme_table(result: dict) -> str:
+def result_table(result: dict) -> str:
     """Markdown: a row per network, size and threads; ours in ms, the others as ratios to ours."""
-    cases = _readme_cases(result["cases"])
+    cases = _shown_cases(result["cases"])
     columns = [c for c, name in COLUMNS.items() if any(name in case["ms"] for case in cases)]
     head = ["network", "picture", "threads", "ours, ms", *columns]
     lines = [_row(head), _row(["---", "---", *["---:"] * (len(head) - 2)])]
@@ -61,12 +64,12 @@ def readme_table(result: dict) -> str:
     )
 
 
-def _readme_cases(cases: Sequence[dict]) -> list[dict]:
+def _shown_cases(cases: Sequence[dict]) -> list[dict]:
     """The networks' cases, from the contest with the peers where there was one."""
     chosen = {(c["case"], c["threads"]): c for c in cases if c["group"] == "models"}
     chosen |= {(c["case"], c["threads"]): c for c in cases if c["group"] == "peers"}
     wanted = [c for c in chosen.values() if c["case"].split(" ")[0] not in _UNSHOWN]
-    networks = list(dict.fromkeys([*_FIRST, *(c["case"].split(" ")[0] for c in wanted)]))
+    networks = list(dict.fromkeys([*NETWORKS, *(c["case"].split(" ")[0] for c in wanted)]))
     seen = list(dict.fromkeys(c["case"] for c in wanted))  # sizes in the order they were run
 
     def place(case: dict) -> tuple[int, int, int]:
@@ -87,22 +90,34 @@ def newest_per_machine(results: Sequence[dict]) -> list[dict]:
     """
     newest: dict[tuple, dict] = {}
     for result in sorted(results, key=lambda r: r["machine"]["date"]):
-        cases = frozenset(case["case"] for case in _readme_cases(result["cases"]))
+        cases = frozenset(case["case"] for case in _shown_cases(result["cases"]))
         newest[result["machine"]["cpu"], cases] = result
     return list(newest.values())
 
 
-def write_readme(readme: Path, tables: str) -> None:
-    """Put ``tables`` between the two markers of ``readme``.
+def latest(results: Sequence[dict]) -> dict:
+    """The last result with all of the chart's networks, by date.
+
+    Raises:
+        ValueError: there is none.
+    """
+    complete = [r for r in results if {c["case"].split(" ")[0] for c in r["cases"]} >= {*NETWORKS}]
+    if not complete:
+        raise ValueError(f"no chart: no kept result has {' and '.join(NETWORKS)}")
+    return max(complete, key=lambda result: result["machine"]["date"])
+
+
+def write_tables(page: Path, tables: str) -> None:
+    """Put ``tables`` between the two markers of ``page``.
 
     Raises:
         ValueError: the markers are not there, or not in order.
     """
-    text = readme.read_text()
+    text = page.read_text()
     start, end = text.find(START), text.find(END)
     if start < 0 or end < start:
-        raise ValueError(f"{readme} has no place for the table: write {START} and {END} into it")
-    readme.write_text(f"{text[: start + len(START)]}\n{tables}\n{text[end:]}")
+        raise ValueError(f"{page} has no place for the tables: write {START} and {END} into it")
+    page.write_text(f"{text[: start + len(START)]}\n{tables}\n{text[end:]}")
 
 
 def keep(results: Path, source: Path) -> Path:
@@ -123,7 +138,7 @@ def keep(results: Path, source: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Write the README's table from kept results.")
+    parser = argparse.ArgumentParser(description="Write the tables and the chart.")
     add = parser.add_argument
     add("--keep", nargs="?", const=RESULTS / LATEST, type=Path, help="first keep the latest result")
     options = parser.parse_args(arguments)
@@ -134,11 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not kept:
             raise FileNotFoundError(f"no results in {RESULTS}: run the benchmarks, then --keep")
         newest = newest_per_machine([json.loads(path.read_text()) for path in kept])
-        write_readme(README, "\n\n".join(map(readme_table, newest)))
+        write_tables(PAGE, "\n\n".join(map(result_table, newest)))
+        CHART.write_text(chart(latest(newest)))
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"table written to {README}")
+    print(f"written: {PAGE}, {CHART}")
     return 0
 
 

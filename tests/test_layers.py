@@ -17,7 +17,7 @@ LAYERS = (
     {"benchmark"},
     {"challenge"},
     {"pictures"},
-    {"functional", "system"},
+    {"functional", "system", "onnx_export"},
     {"models"},
     {"fusion"},
     {"device_check"},

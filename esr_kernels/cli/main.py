@@ -7,10 +7,10 @@ import warnings
 from typing import NoReturn
 
 from .. import __version__
-from . import bench, evaluate, info, leaderboard, models, sample, upscale
+from . import bench, evaluate, export, info, leaderboard, models, sample, upscale
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
-_COMMANDS = (upscale, evaluate, leaderboard, bench, info, models, sample)
+_COMMANDS = (upscale, evaluate, leaderboard, bench, export, info, models, sample)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_results import case, result
 
 PROJECT = Path(__file__).resolve().parents[2]
 # ``bench`` is a folder of the checkout, no part of the installed package.
@@ -27,36 +28,6 @@ from esr_kernels.benchmark.peers import ncnn_export  # noqa: E402
 from esr_kernels.cli import main  # noqa: E402
 
 CPU = torch.device("cpu")
-
-
-def case(name="SPAN-28 256x256", threads=1, group="peers", **ms) -> dict:
-    return {
-        "group": group,
-        "case": name,
-        "threads": threads,
-        "weights": "official",
-        "rounds": 7,
-        "ms": ms,
-        "spread_ms": {name: [0.9 * value, 1.1 * value] for name, value in ms.items()},
-        "left_out": {"ncnn": "not installed"},
-        "limits_ms": {"direct": 40.0, "winograd": 10.0},
-    }
-
-
-def result(*cases, cpu="Some CPU 9000 (2 logical cores)", date="2026-01-02", commit="abc1234"):
-    machine = {
-        "cpu": cpu,
-        "kernels": "uses avx2",
-        "python": "3.12",
-        "torch": "2.11",
-        "peers": {"openvino": "2026.1"},
-        "commit": commit,
-        "date": date,
-        "dtype": "float32",
-        "command": "pytest bench/",
-        "measured": {"1": {"gflops": 100.4, "gbytes_s": 20.0}},
-    }
-    return {"machine": machine, "cases": list(cases)}
 
 
 def test_ratios_and_shares():
@@ -84,51 +55,6 @@ def test_terminal_tables():
     assert "ncnn left out: not installed (SPAN-28 256x256 on 1, op on 2)" in text
     assert "1 thread: 100 GFLOP/s at best, 20 GB/s copying" in text
     assert "openvino 2026.1" in text and "abc1234" in text
-
-
-def test_readme_table_takes_the_contest_with_the_peers():
-    table = report.readme_table(
-        result(
-            case("RLFN 256x256", 2, ours=8.0, eager=40.0),
-            case(threads=2, ours=5.0, eager=20.0, OpenVINO=15.0),
-            case(threads=1, ours=9.0, eager=36.0, OpenVINO=27.0),
-            case(threads=1, group="models", ours=1.0, eager=1.0),
-            case("28-28 silu", group="conv_act", ours=1.0, eager=3.0),
-        )
-    )
-    assert table.splitlines()[:5] == [
-        "| network | picture | threads | ours, ms | eager | OpenVINO |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-        "| SPAN-28 | 256x256 | 1 | **9.00** | 4.0x | 3.0x |",
-        "| SPAN-28 | 256x256 | 2 | **5.00** | 4.0x | 3.0x |",
-        "| RLFN | 256x256 | 2 | **8.00** | 5.0x |  |",
-    ]
-    for word in ("Some CPU 9000", "openvino 2026.1", "abc1234", "official weights", "`pytest"):
-        assert word in table
-
-
-def test_keep_and_write_readme(tmp_path, monkeypatch, capsys):
-    readme, results = tmp_path / "README.md", tmp_path / "results"
-    results.mkdir()
-    monkeypatch.setattr(report, "README", readme)
-    monkeypatch.setattr(report, "RESULTS", results)
-    assert report.main([]) == 1 and "no results" in capsys.readouterr().err
-    assert report.main(["--keep"]) == 1 and "latest.json" in capsys.readouterr().err
-
-    old = result(case(ours=7.0, eager=9.0), date="2025-01-01", commit="0ld")
-    (results / "some-cpu-9000_0ld.json").write_text(json.dumps(old))
-    (results / "latest.json").write_text(json.dumps(result(case(ours=5.0, eager=20.0))))
-    readme.write_text("no place")
-    assert report.main(["--keep"]) == 1 and report.START in capsys.readouterr().err
-    assert (results / "some-cpu-9000_abc1234.json").exists()
-
-    readme.write_text(f"before\n{report.START}\nold table\n{report.END}\nafter\n")
-    for _ in range(2):  # the second time changes nothing
-        assert report.main([]) == 0
-        text = readme.read_text()
-        assert text.startswith(f"before\n{report.START}\n| network")
-        assert text.endswith(f"\n{report.END}\nafter\n")
-        assert text.count("**5.00**") == 1 and "old table" not in text and "**7.00**" not in text
 
 
 @pytest.mark.parametrize(
@@ -210,19 +136,6 @@ def test_ncnn_export_names_what_it_does_not_know():
         ncnn_export.export(module, torch.rand(1, 3, 8, 8))
 
 
-def test_keep_adds_the_name_of_another_file(tmp_path):
-    file = tmp_path / "mine.json"
-    file.write_text(json.dumps(result(case(ours=1.0, eager=2.0))))
-    assert report.keep(tmp_path, file) == tmp_path / "some-cpu-9000_abc1234_mine.json"
-
-
-def test_contests_of_other_networks_do_not_replace_each_other():
-    span, newer = result(case(ours=1.0)), result(case(ours=2.0), date="2026-02-02")
-    other = result(case("mine 64x64", ours=3.0), date="2026-03-03")
-    assert report.newest_per_machine([newer, other, span]) == [newer, other]
-    assert "| mine | 64x64 | 1 | **3.00** |" in report.readme_table(other)
-
-
 @pytest.fixture
 def small_comparison(monkeypatch):
     """Implementations that are quickly made, and few rounds."""
@@ -245,7 +158,7 @@ def test_compare(small_comparison):
             low, high = one["spread_ms"][name]
             assert 0 < low <= median <= high
     assert torch.get_num_threads() == threads
-    assert "span 9x11" in tables.terminal_tables(found) and "**" in report.readme_table(found)
+    assert "span 9x11" in tables.terminal_tables(found) and "**" in report.result_table(found)
 
 
 def test_every_backend_takes_part(monkeypatch):
