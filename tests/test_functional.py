@@ -19,7 +19,7 @@ MODULES = {"challenge", "ops"}
 
 
 def python(code: str) -> str:
-    """What a fresh interpreter prints."""
+    """Run code in a fresh interpreter and return its output."""
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code]
     return subprocess.run(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -51,13 +52,10 @@ def evaluate(
         output: A folder for ``results.json`` and ``results.txt``, written after every picture.
             Results that are there already are not computed again, and those of other networks are
             kept.
-        device: As in ``enter``.
-        dtype: As in ``enter``.
+        device, dtype, plain: As in ``enter``.
         backend: The only backend to use, beside plain torch; None leaves the choice open.
-        plain: As in ``enter``.
         repeat: The number of timed calls after the first one.
-        ssim: Measure SSIM too.
-        luma: Measure the PSNR of the luma too.
+        ssim, luma: Measure SSIM, and the PSNR of the luma, too.
         overwrite: Compute results again that are in ``output`` already.
         progress: Draw a progress bar if stderr is a terminal.
 
@@ -70,25 +68,19 @@ def evaluate(
 
     Source: NTIRE 2024 efficient SR challenge report, section 2.3, "Evaluation protocol".
     """
-    if repeat < 0:
-        raise ValueError(f"repeat is the number of further calls, not {repeat}")
-    pairs, protocol = find_pairs(data, splits), Protocol(repeat=repeat, ssim=ssim, luma=luma)
+    protocol, pairs = Protocol(repeat=repeat, ssim=ssim, luma=luma), find_pairs(data, splits)
     folder = Path(output) if output is not None else None
     with _limited_to(backend):
         contestants = [enter(model, device=device, dtype=dtype, plain=plain) for model in models]
         _check_names(contestants)
         kept = _kept(folder)
         settings = _settings(data, str(device), dtype, plain, backend) | vars(protocol)
-        evaluations = {}
-        for contestant in contestants:
-            found = None if overwrite else kept.get(contestant.name)
-            own = settings | {"weights": contestant.weights}
-            evaluations[contestant.name] = _begun(contestant, found, own, pairs, folder)
-
-        def save() -> None:
-            if folder:
-                write_results(folder, (kept | evaluations).values())
-
+        found = {} if overwrite else kept
+        evaluations = {
+            c.name: _begun(c, found.get(c.name), settings | {"weights": c.weights}, pairs, folder)
+            for c in contestants
+        }
+        save = partial(_save, folder, kept, evaluations)
         _run(contestants, evaluations, pairs, protocol, save, progress)
     return list(evaluations.values())
 
@@ -109,6 +101,13 @@ def _run(
                     save()
                 on_picture()
     save()
+
+
+def _save(
+    folder: Path | None, kept: dict[str, Evaluation], evaluations: dict[str, Evaluation]
+) -> None:
+    if folder:
+        write_results(folder, (kept | evaluations).values())
 
 
 def _add(
@@ -155,7 +154,7 @@ def _begun(
     return begun
 
 
-def _limited_to(backend: str | None):
+def _limited_to(backend: str | None) -> AbstractContextManager[None]:
     """Return the context in which only ``backend`` computes; None limits nothing."""
     if backend is None:
         return nullcontext()

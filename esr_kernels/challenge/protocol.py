@@ -33,6 +33,10 @@ class Protocol:
     luma: bool = False
     border_px: int = 4
 
+    def __post_init__(self) -> None:
+        if self.repeat < 0:
+            raise ValueError(f"repeat is the number of further calls, not {self.repeat}")
+
 
 @torch.inference_mode()
 def run_pair(

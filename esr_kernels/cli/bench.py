@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .options import Commands
+from .options import SEVERAL, Commands
 
 
 def add(commands: Commands) -> None:
@@ -14,9 +14,8 @@ def add(commands: Commands) -> None:
     )
     option = command.add_argument
     option("--model", default="span", help="as for evaluate (default: span)")
-    several = {"nargs": "+", "action": "extend", "default": []}
-    option("--size", **several, type=_size, metavar="HxW", help="picture sizes (default: 256x256)")
-    option("--threads", **several, type=int, help="numbers of threads (default: torch's setting)")
+    option("--size", **SEVERAL, type=_size, metavar="HxW", help="picture sizes (default: 256x256)")
+    option("--threads", **SEVERAL, type=int, help="numbers of threads (default: torch's setting)")
     option(
         "--seconds",
         type=float,

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .options import DEVICE_HELP, DTYPE_HELP, Commands
+from .options import DEVICE_HELP, DTYPE_HELP, SEVERAL, Commands
 
 
 def add(commands: Commands) -> None:
@@ -14,8 +14,7 @@ def add(commands: Commands) -> None:
     option = command.add_argument
     option(
         "--model",
-        nargs="+",
-        action="extend",
+        **SEVERAL,
         required=True,
         metavar="MODEL",
         help="names (see: esr-kernels models), checkpoints, or your own FILE.py:Class or "
@@ -26,9 +25,7 @@ def add(commands: Commands) -> None:
     )
     option(
         "--split",
-        nargs="+",
-        action="extend",
-        default=[],
+        **SEVERAL,
         help="valid, test, or folders in DIR (default: valid and test, where they are present)",
     )
     option(

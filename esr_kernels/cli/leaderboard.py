@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from .options import Commands
+from .options import SEVERAL, Commands
 
 if TYPE_CHECKING:
     from ..challenge import Entrant
@@ -31,9 +31,7 @@ def add(commands: Commands) -> None:
     )
     option(
         "--save",
-        nargs="+",
-        action="extend",
-        default=[],
+        **SEVERAL,
         metavar="FILE",
         help="write the leaderboard too, as .md, .csv, .png or .svg",
     )

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,8 @@ def upscale(
 
     Args:
         src: A picture (PNG, JPEG, WebP, TIFF, BMP, GIF) or a folder.
-        dst: The new file, whose suffix names its format (png, jpg, webp, tiff, bmp), or a folder,
-            which gets the same tree and the same names. None puts ``<name>_upscaled`` beside the
-            source.
+        dst: The new file (png, jpg, webp, tiff or bmp by its suffix), or a folder, which gets the
+            same tree and names. None puts ``<name>_upscaled`` beside the source.
         model: A name of ``list_models()``, a checkpoint, or a torch module from ``[N, 3, H, W]`` in
             ``[0, 1]`` to ``[N, 3, scale*H, scale*W]`` with an attribute ``scale``.
         weights: As in ``load``; for a name or a checkpoint only, like ``device`` and ``dtype``.
@@ -78,12 +78,10 @@ def upscale(
         dtype: The dtype to compute in, float32 if None.
         tile: The largest side of a tile in input pixels, 0 for the whole picture at once, or
             "auto". Tiles overlap by the reach of the network, so the result is that of the whole
-            picture. Networks that see everything (RLFN's pooled attention) have no such reach:
-            their tiles are blended into each other, which is close but not equal, and
-            ``Result.notes`` says so.
+            picture. Tiles of networks that see everything (RLFN's pooled attention) are blended
+            into each other, which is close but not equal: see ``Result.notes``.
         suffix: A text added to the names, before the format.
-        overwrite: Replace outputs that exist. Otherwise they are left alone in a folder, and an
-            error for a single picture.
+        overwrite: Replace outputs that exist: in a folder they are left alone otherwise.
         progress: Draw a progress bar if stderr is a terminal.
 
     Raises:
@@ -96,19 +94,23 @@ def upscale(
     if not src.exists():
         raise FileNotFoundError(f"no picture or folder at {src}")
     dst = _target(src, dst, suffix)
+    make = partial(make_runner, model, weights=weights, device=device, dtype=dtype)
+    # All other checks come before ``make``, which may download the network.
     if src.is_dir():
         jobs = folder.find(src, dst, suffix=suffix, overwrite=overwrite)
-    else:
-        # All checks come before the network is downloaded or run.
-        image = io.read(src)
-        io.check_destination(dst, overwrite=overwrite)
-    runner = make_runner(model, weights=weights, device=device, dtype=dtype)
-    worker = _Worker(runner, tile_px, overwrite)
-    if src.is_dir():
-        with bar(progress, len(jobs.todo), "pictures") as done:
-            written, failed = folder.work(jobs.todo, io.read, worker.compute, worker.write, done)
-        failed = jobs.failed + failed
-        return Result(written, jobs.existing, jobs.others, failed, tuple(worker.notes))
+        return _upscale_folder(jobs, _Worker(make(), tile_px, overwrite), progress)
+    image = io.read(src)
+    io.check_destination(dst, overwrite=overwrite)
+    return _upscale_picture(image, dst, _Worker(make(), tile_px, overwrite), progress)
+
+
+def _upscale_folder(jobs: folder.Jobs, worker: "_Worker", progress: bool) -> Result:
+    with bar(progress, len(jobs.todo), "pictures") as done:
+        written, failed = folder.work(jobs.todo, io.read, worker.compute, worker.write, done)
+    return Result(written, jobs.existing, jobs.others, jobs.failed + failed, tuple(worker.notes))
+
+
+def _upscale_picture(image: io.Image, dst: Path, worker: "_Worker", progress: bool) -> Result:
     worker.write(dst, worker.compute(image, dst, progress), image)
     return Result(written=(dst,), notes=tuple(worker.notes))
 

@@ -120,19 +120,19 @@ def test_too_small_a_halo_shows():
 
 @pytest.mark.parametrize("size", [(33, 97), (100, 70), (40, 200)])
 @pytest.mark.parametrize(("grey", "depth"), [(False, 8), (True, 16)])
-def test_faded_tiles_of_an_indifferent_network_are_the_whole(size, grey, depth):
-    """Where tiles agree the fade must change nothing: the weights and places are right."""
+def test_blended_tiles_of_an_indifferent_network_are_the_whole(size, grey, depth):
+    """If tiles agree, blending must change nothing: the weights and places are right."""
     net = nn.Upsample(scale_factor=3, mode="nearest")
     x = image(1, 3, *size)[0]
-    whole, faded = (
+    whole, blended = (
         run_tiled(net, x, tile_grid(*size, px, None), scale=3, grey=grey, depth=depth)
         for px in (0, 32)
     )
     assert whole.shape[0] == (1 if grey else 3)
-    assert abs(whole.astype(int) - faded).max() <= (1 if depth == 16 else 0)
+    assert abs(whole.astype(int) - blended).max() <= (1 if depth == 16 else 0)
 
 
-def test_fade_has_no_step():
+def test_blending_has_no_step():
     """Tiles that differ by a constant meet in a ramp, not in an edge."""
     brightness = iter([0.2, 0.8])
     x = torch.zeros(3, 32, 128)

@@ -40,7 +40,7 @@ class TestRealNetworks:
         ours, theirs = self.run(tmp_path / "a.png"), self.run(tmp_path / "b.png", model=plain)
         assert psnr_db(ours, theirs) >= 60
 
-    def test_rlfn_says_that_it_fades(self, tmp_path):
+    def test_rlfn_says_that_it_blends(self, tmp_path):
         whole = self.run(tmp_path / "out.png", model="rlfn", tile=0)
         assert self.result.notes == ()
         tiled = self.run(tmp_path / "out.png", model="rlfn", tile=40)

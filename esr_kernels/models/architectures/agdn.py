@@ -67,10 +67,10 @@ class AGDN(DenseFeatureFusion):
 
 
 class AGDB(Distillation):
-    """Attention guidance distillation block: ``ea(cca(esa(trunk(u)))) + u``.
+    """Attention guidance distillation block: ``ea(cca(esa(distilled(u)))) + u``.
 
-    The trunk's three layers are blueprint-separable, its last has groups of two channels; esa is
-    spatial attention added to what it attends to.
+    ``distilled`` is ``Distillation``: its three layers are blueprint-separable, its last has groups
+    of two channels. esa is spatial attention added to its input.
 
     Source: NTIRE 2024 efficient SR report, section 4.5.
     """

@@ -35,9 +35,9 @@ class DepthRLFN(ResidualBackbone):
         parts = (_block(width, mid, esa_hidden) for _ in range(blocks))
         super().__init__(width, numbered(parts), scale=scale)
 
-    def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
+    def leave(self, upscaled: Tensor, x: Tensor) -> Tensor:
         """Compute the output from ``[N, 3, scale*H, scale*W]`` and the picture ``[N, 3, H, W]``."""
-        return enlarged + bilinear(x, self.scale)
+        return upscaled + bilinear(x, self.scale)
 
 
 def _block(width: int, mid: int, esa_hidden: int) -> RLFB:

@@ -85,9 +85,9 @@ class HARN(Upscaler):
 
 
 class HARNBlock(Distillation):
-    """Distillation with hierarchical convolutions and two attentions: ``cca(esa(trunk(u))) + u``.
+    """Distillation with hierarchical convolutions and attention: ``cca(esa(distilled(u))) + u``.
 
-    ``trunk`` is ``Distillation``, whose last convolution is blueprint-separable;
+    ``distilled`` is ``Distillation``, whose last convolution is blueprint-separable;
     ``esa(o) = dw(attention(gelu(o))) + o``, depthwise 3x3; cca is contrast attention.
 
     Source: NTIRE 2024 efficient SR report, section 4.4.

@@ -1,4 +1,4 @@
-"""LightRLFN, a narrow RLFN that adds to the enlarged picture (team 16)."""
+"""LightRLFN, a narrow RLFN that adds to the upscaled input (team 16)."""
 
 from torch import Tensor
 
@@ -36,9 +36,9 @@ class LightRLFN(ResidualBackbone):
         parts = (plain_block(width, mid, esa_hidden) for _ in range(blocks))
         super().__init__(width, numbered(parts), scale=scale)
 
-    def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
+    def leave(self, upscaled: Tensor, x: Tensor) -> Tensor:
         """Compute the output from ``[N, 3, scale*H, scale*W]`` and the picture ``[N, 3, H, W]``."""
-        return enlarged + bilinear(x, self.scale)
+        return upscaled + bilinear(x, self.scale)
 
 
 def _detect(shapes: Shapes) -> dict | None:

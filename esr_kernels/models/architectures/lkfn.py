@@ -65,9 +65,9 @@ class LKFN(DenseFeatureFusion):
 class LKFB(Distillation):
     """Distillation with large kernels and Fourier attention.
 
-    ``pixel_norm(c6(atten(trunk(u)))) + u``: ``trunk`` is ``Distillation`` without residuals; its
-    three layers are partial convolutions of 5x5, the third with dilation 3, and its last is
-    blueprint-separable. c6 is 1x1, pixel_norm has epsilon 1e-5.
+    ``pixel_norm(c6(atten(distilled(u)))) + u``: ``distilled`` is ``Distillation`` without
+    residuals; its three layers are partial convolutions of 5x5, the third with dilation 3, and its
+    last is blueprint-separable. c6 is 1x1, pixel_norm has epsilon 1e-5.
 
     Source: NTIRE 2024 efficient SR report, section 4.7.
     """

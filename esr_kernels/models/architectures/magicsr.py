@@ -38,7 +38,7 @@ class MagicSR(Upscaler):
     ``S = conv1((x - mean) / std)`` goes through stages at full, half and quarter size; each further
     one sees, beside the last one's merged output, everything before it, max-pooled. The bottleneck
     brings the three outputs to full size, the decoder stage adds the first one's, and
-    ``norm(decoded) + S`` is enlarged by ``to_target``. The picture is padded with zeros at the
+    ``norm(decoded) + S`` is upscaled by ``to_target``. The picture is padded with zeros at the
     bottom and the right up to a multiple of 32.
 
     The challenge's network is ``MagicSR()``: 1 019 156 parameters. Its weights were not published.

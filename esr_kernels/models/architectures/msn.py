@@ -83,9 +83,9 @@ class MSN(Upscaler):
 
 
 class MSNBlock(Distillation):
-    """Distillation with separable convolutions and two attentions: ``cca(esa(trunk(u))) + u``.
+    """Distillation with separable convolutions and two attentions: ``cca(esa(distilled(u))) + u``.
 
-    ``trunk`` is ``Distillation``. Spatial attention is added to its input, contrast attention
+    ``distilled`` is ``Distillation``. Spatial attention is added to its input, contrast attention
     likewise."""
 
     def __init__(self, width: int, hidden: int, attention_hidden: int):

@@ -49,8 +49,8 @@ class PFDNLite(Upscaler):
         x = check_picture(x, self.in_channels, self.min_size)
         features = self.block2(self.block1(self.head(x)))
         features = self.block4(self.block3(features))
-        enlarged = x.repeat_interleave(self.scale**2, dim=1)
-        return F.pixel_shuffle(self.tail(features) + enlarged, self.scale)
+        upscaled = x.repeat_interleave(self.scale**2, dim=1)
+        return F.pixel_shuffle(self.tail(features) + upscaled, self.scale)
 
 
 class PFDB(nn.Module):

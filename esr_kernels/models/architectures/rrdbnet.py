@@ -14,7 +14,7 @@ from ..shapes import blocks, size, vote
 
 SLOPE = 0.2
 RESIDUAL_SCALE = 0.2
-ENLARGED = 4  # by the network itself, after any unshuffling
+OWN_SCALE = 4  # by the network itself, after any unshuffling
 
 # Parts of the keys here (ESRGAN's) and in BasicSR's checkpoints, Real-ESRGAN's among them.
 SPELLINGS = (
@@ -62,7 +62,7 @@ class RRDBNet(Upscaler):
         if scale not in (4, 2, 1):
             raise ValueError(f"RRDBNet enlarges pictures 4, 2 or 1 times, not {scale}")
         super().__init__(scale=scale, in_channels=in_channels, out_channels=out_channels)
-        self.factor = ENLARGED // scale
+        self.factor = OWN_SCALE // scale
         self.min_size = self.factor // 2 + 1  # mirroring adds fewer pixels than there are
         # In the order of the keys, so that a seed gives the same weights as in other programs.
         self.conv_first = conv3x3(in_channels * self.factor**2, width)
@@ -158,7 +158,7 @@ def _detect(shapes: Shapes, spelled=str) -> dict | None:
         "width": width,
         "growth": growth,
         "blocks": blocks(shapes, spelled(r"RRDB_trunk\.(\d+)\.")) + 1,
-        "scale": ENLARGED // factor,
+        "scale": OWN_SCALE // factor,
         "in_channels": inputs // factor**2,
         "out_channels": out_channels,
     }

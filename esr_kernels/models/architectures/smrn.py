@@ -37,9 +37,9 @@ class SMRN(ResidualBackbone):
         """Subtract the mean colour."""
         return x - self.mean
 
-    def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
+    def leave(self, upscaled: Tensor, x: Tensor) -> Tensor:
         """Add the mean colour."""
-        return enlarged + self.mean
+        return upscaled + self.mean
 
 
 def _block(width: int, esa_hidden: int) -> RLFB:

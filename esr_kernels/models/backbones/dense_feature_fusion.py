@@ -56,8 +56,8 @@ class DenseFeatureFusion(Upscaler):
         for i in range(1, self.blocks + 1):
             features.append(getattr(self, f"B{i}")(features[-1]))
         joined = F.gelu(self.c1(torch.cat(features[1:], 1)))
-        enlarged = self.upsampler(self.c2(joined) + first)
-        return enlarged + self.mean if self.centred else enlarged
+        upscaled = self.upsampler(self.c2(joined) + first)
+        return upscaled + self.mean if self.centred else upscaled
 
     def enter(self, x: Tensor) -> Tensor:
         """Prepare the picture for fea_conv: ``x - mean`` if centred."""

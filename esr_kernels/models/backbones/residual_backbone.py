@@ -65,16 +65,16 @@ class ResidualBackbone(Upscaler):
         features = first
         for name in self.parts:
             features = getattr(self, name)(features)
-        enlarged = getattr(self, self.last)(self.conv_2(features) + first)
-        return self.leave(enlarged, x)
+        upscaled = getattr(self, self.last)(self.conv_2(features) + first)
+        return self.leave(upscaled, x)
 
     def enter(self, x: Tensor) -> Tensor:
         """Prepare the picture for conv_1: ``x * data_range``."""
         return x if self.data_range == 1 else x * self.data_range
 
-    def leave(self, enlarged: Tensor, x: Tensor) -> Tensor:
-        """Compute the output, ``enlarged / data_range``; some networks use x too."""
-        return enlarged if self.data_range == 1 else enlarged / self.data_range
+    def leave(self, upscaled: Tensor, x: Tensor) -> Tensor:
+        """Compute the output, ``upscaled / data_range``; some networks use x too."""
+        return upscaled if self.data_range == 1 else upscaled / self.data_range
 
 
 def numbered(parts: Iterable[nn.Module]) -> dict[str, nn.Module]:

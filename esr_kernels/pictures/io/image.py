@@ -108,7 +108,7 @@ def _losses(raw: ImageFile.ImageFile) -> list[str]:
     """List the contents of the file that Pillow drops, told from the raw mode of its decoder."""
     losses = []
     if raw.format in ("PNG", "TIFF") and not raw.mode.startswith("I;16"):
-        modes = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in raw.tile]
+        modes = [t.args if isinstance(t.args, str) else (t.args or [None])[0] for t in raw.tile]
         if any(";16" in str(mode) for mode in modes):
             losses.append("16-bit colour is read as 8 bits (Pillow's limit); 16-bit grey is kept")
     frames = getattr(raw, "n_frames", 1)
@@ -203,9 +203,11 @@ def _from_cmyk(im: Pillow.Image, icc: bytes | None) -> Pillow.Image:
     if icc:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            return ImageCms.profileToProfile(
+            rgb = ImageCms.profileToProfile(
                 im, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
+            assert rgb is not None  # it would be if the picture was changed in place
+            return rgb
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile: every viewer falls back to the plain formula then
     return im.convert("RGB")
