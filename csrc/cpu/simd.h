@@ -31,12 +31,8 @@ ESR_INLINE Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
 ESR_INLINE void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
 ESR_INLINE Vec load_unaligned(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
 ESR_INLINE void store_unaligned(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
-ESR_INLINE Vec splat(float s) {
-  Vec v;
-  ESR_UNROLL
-  for (int i = 0; i < kLanes; ++i) v[i] = s;
-  return v;
-}
+// Written lane by lane, GCC may gather several splats in memory and wait for the stores.
+ESR_INLINE Vec splat(float s) { return s - Vec{}; }
 // Contracted to one rounding: the build passes -ffp-contract=fast.
 ESR_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 ESR_INLINE Vec fma(float a, Vec b, Vec c) { return a * b + c; }
