@@ -39,26 +39,36 @@ Launcher::Launcher(const Program& program, const Program::Run& run, Enqueue enqu
       run_(run),
       enqueue_(std::move(enqueue)),
       device_(limited(run.device, program.options())),
-      plane_bytes_(pixel_count(run.size) * kPixelBytes),
       partners_(program.steps().size(), -1),
       leaders_(program.steps().size(), -1),
       ending_(program.steps().size()),
       place_(program.value_count(), kNowhere) {
-  if (pixel_count(run.size) > std::numeric_limits<int>::max())
-    throw std::invalid_argument("a batch of " + std::to_string(pixel_count(run.size)) +
-                                " pixels is too large: cut it into tiles");
+  size_values();
   join_steps();
   note_last_reads();
 }
 
+void Launcher::size_values() {
+  for (const auto& step : program_.steps())
+    for (int i = 0; i < int(step->makes().size()); ++i) {
+      sizes_.push_back(step->size(*this, i));
+      if (const int64_t pixels = pixel_count(sizes_.back());
+          pixels > std::numeric_limits<int>::max())
+        throw std::invalid_argument("a batch of " + std::to_string(pixels) +
+                                    " pixels is too large: cut it into tiles");
+    }
+}
+
+// A step takes in one other at most, and one that does is not taken in itself.
 void Launcher::join_steps() {
   for (const auto& step : program_.steps()) {
-    if (step->makes().size() != 1) continue;
+    if (step->makes().size() != 1 || is_taken_in(*step)) continue;
     const std::vector<int>& readers = program_.readers(step->makes()[0]);
-    if (readers.size() != 1 || !step->can_take_in(program_, *program_.steps()[readers[0]]))
-      continue;
-    partners_[step->number()] = readers[0];
-    leaders_[readers[0]] = step->number();
+    if (readers.size() != 1) continue;
+    const Step& next = *program_.steps()[readers[0]];
+    if (is_taken_in(next) || !step->can_take_in(program_, next)) continue;
+    partners_[step->number()] = next.number();
+    leaders_[next.number()] = step->number();
   }
 }
 
@@ -93,6 +103,10 @@ Format Launcher::sums_format() const {
   const auto wanted = program_.options().half_sums;
   const bool half = wanted == always || (wanted == automatic && device_.fast_half_sums);
   return half ? Format::half_sums : program_.format();
+}
+
+Size Step::size(const Launcher& launcher, int) const {
+  return reads_.empty() ? launcher.size() : launcher.size(reads_[0]);
 }
 
 size_t Step::memory(const Launcher& launcher, int i) const {

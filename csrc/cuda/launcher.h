@@ -40,7 +40,8 @@ class Launcher {
 
   // For steps.
   const Program& program() const { return program_; }
-  const Size& size() const { return run_.size; }
+  const Size& size() const { return run_.size; }  // of the input pictures
+  const Size& size(int value) const { return sizes_[value]; }
   const Device& device() const { return device_; }
   // f16 as half_sums where the program's options and the device want them.
   Format sums_format() const;
@@ -49,13 +50,13 @@ class Launcher {
   bool is_taken_in(const Step& step) const { return leaders_[step.number()] >= 0; }
   bool is_stored(int value) const { return place_[value] != kNowhere; }
   // Bytes of all slabs of a value.
-  size_t slab_bytes(int value) const { return program_.slabs(value) * plane_bytes_; }
+  size_t slab_bytes(int value) const { return program_.slabs(value) * plane_bytes(value); }
   // A value's memory, its slabs one after the other; null: none.
   char* memory(int value) const {
     return is_stored(value) ? run_.workspace + place_[value] : nullptr;
   }
   const char* slab(int value, int i) const {
-    return is_stored(value) ? memory(value) + i * plane_bytes_ : nullptr;
+    return is_stored(value) ? memory(value) + i * plane_bytes(value) : nullptr;
   }
   template <class T = char>
   const T* constant(size_t offset) const {
@@ -76,6 +77,8 @@ class Launcher {
  private:
   static constexpr size_t kNowhere = -1;
 
+  size_t plane_bytes(int value) const { return pixel_count(sizes_[value]) * kPixelBytes; }
+  void size_values();
   void join_steps();
   void note_last_reads();
 
@@ -83,11 +86,11 @@ class Launcher {
   const Program::Run& run_;
   const Enqueue enqueue_;
   const Device device_;
-  const size_t plane_bytes_;
   std::vector<int> partners_;             // of steps: the one that each takes in, or -1
   std::vector<int> leaders_;              // of steps: the one that takes each in, or -1
   std::vector<std::vector<int>> ending_;  // of steps: values that none after it reads
   std::vector<size_t> place_;             // of values
+  std::vector<Size> sizes_;               // of values
   Allocator memory_;
 };
 

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "device.h"
+
 namespace esr::cuda {
 
 class Conv;
@@ -48,6 +50,8 @@ class Step {
   virtual bool can_end(const Program&, const Conv&) const { return false; }
   virtual ConvLaunch end(const Launcher&, const Conv&) const;  // asked only then
 
+  // The resolution of makes()[i]; by default that of what it reads first, or else of the pictures.
+  virtual Size size(const Launcher&, int i) const;
   // Bytes that makes()[i] needs, 0 if it is not stored; by default its slabs.
   virtual size_t memory(const Launcher&, int i) const;
 

@@ -137,6 +137,23 @@ void check_pointwise(const Case& c, int channels, int other, bool fused) {
                16 * operand_rounding(c.format));
 }
 
+// A 1x1 convolution of two 3x3 ones: a kernel does the work of one of them and its own.
+void check_two_into_pointwise(const Case& c, int channels) {
+  Random random(29);
+  Program program(c.format);
+  const Batch a = exact_batch(random, c.size, channels);
+  const test::Conv left(random, channels, channels, 3), right(random, channels, channels, 3);
+  const test::Conv last(random, channels, 2 * channels, 1);
+  const int x = program.add<Input>(channels, nullptr)[0];
+  const int y = program.add<esr::cuda::Conv>(std::vector{x}, left.spec(), -1)[0];
+  const int z = program.add<esr::cuda::Conv>(std::vector{x}, right.spec(), -1)[0];
+  const int out = program.add<esr::cuda::Conv>(std::vector{y, z}, last.spec(), -1)[0];
+  program.add<esr::cuda::Output>(out, 1, -1);
+  const Batch between = operand(concat({left.apply(a), right.apply(a)}), c.format);
+  expect_equal(c.name, run(program, c.device, {a}, {{out, 1}})[0], last.apply(between),
+               rounding(c.format), 16 * operand_rounding(c.format));
+}
+
 const std::array<std::pair<const char*, Format>, 3> kFormats{
     {{"f16", Format::f16}, {"bf16", Format::bf16}, {"tf32", Format::tf32}}};
 
@@ -159,6 +176,7 @@ void check_format(const std::string& name, Format format) {
   check_pointwise(of("pointwise, 28", {2, 17, 35}), 28, 3, is_16_bit);
   check_pointwise(of("pointwise, 52", {1, 5, 9}, kGeForce), 52, 20, is_16_bit);
   check_pointwise(of("pointwise, 70", {1, 5, 9}), 70, 20, false);
+  check_two_into_pointwise(of("two into pointwise", {1, 9, 35}), 20);
   check_tail(of("tail, factor 4", {1, 18, 35}), 28, 3, 4, true, Element::f32);
   check_tail(of("tail, factor 4, own type", {2, 5, 6}), 28, 3, 4, true, own_element(format));
   check_tail(of("tail, factor 3", {1, 7, 20}), 20, 3, 3, false, own_element(format));

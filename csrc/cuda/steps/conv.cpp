@@ -97,7 +97,7 @@ ConvLaunch begin_conv(const Launcher& launcher, const PackedConv& packed,
   ConvLaunch launch{packed.kernel == 1 ? "conv1x1_act" : "conv_act",
                     {format, packed.kernel * packed.kernel, packed.n_tiles, ends}};
   ConvParameters& p = launch.parameters;
-  p.size = launcher.size();
+  p.size = launcher.size(sources[0]);
   p.geometry = conv_geometry(
       launcher.device(),
       {launch.form, packed.slabs, packed.out_channels, pointwise, program.options().blocks_per_sm},

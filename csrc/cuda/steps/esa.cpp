@@ -83,7 +83,7 @@ Esa::Esa(Program& program, int q, int a, const ConvSpec& conv_f, const ConvSpec&
 }
 
 EsaGeometry Esa::geometry(const Launcher& launcher) const {
-  const Size& size = launcher.size();
+  const Size& size = launcher.size(reads()[0]);
   if (std::min(size.height, size.width) < kEsaMinPixels)
     throw std::invalid_argument("esa needs a picture of " + std::to_string(kEsaMinPixels) + " x " +
                                 std::to_string(kEsaMinPixels) + " or more, not " +
@@ -94,11 +94,11 @@ EsaGeometry Esa::geometry(const Launcher& launcher) const {
 
 size_t Esa::memory(const Launcher& launcher, int i) const {
   return i == 0 ? launcher.slab_bytes(makes()[0])
-                : esa_map_bytes(geometry(launcher), launcher.size());
+                : esa_map_bytes(geometry(launcher), launcher.size(reads()[0]));
 }
 
 void Esa::launch(const Launcher& launcher, const Step*) const {
-  EsaParameters p{launcher.size(), geometry(launcher), a_channels_, q_channels_};
+  EsaParameters p{launcher.size(reads()[0]), geometry(launcher), a_channels_, q_channels_};
   p.q = launcher.memory(reads()[0]);
   p.a = launcher.memory(reads()[1]);
   p.out = launcher.memory(makes()[0]);

@@ -34,9 +34,9 @@ void Input::launch(const Launcher& launcher, const Step*) const {
   const int value = makes()[0];
   if (!launcher.is_stored(value)) return;
   const Program& program = launcher.program();
-  ConvertParameters p = convert_parameters(launcher.device(), launcher.size(), program.slabs(value),
-                                           program.channels(value), launcher.memory(value),
-                                           launcher.input(picture_.number));
+  ConvertParameters p = convert_parameters(launcher.device(), launcher.size(value),
+                                           program.slabs(value), program.channels(value),
+                                           launcher.memory(value), launcher.input(picture_.number));
   p.shift = launcher.constant<float>(picture_.shift);
   launcher.enqueue("pack", ConvertForm{true, program.format()}, p, launch_convert);
 }

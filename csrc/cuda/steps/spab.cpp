@@ -78,14 +78,15 @@ SpabGeometry Spab::geometry(const Launcher& launcher) const {
   if (wanted == apart) return {};
   const int channels = convs_[0].out_channels, n_tiles = convs_[0].n_tiles;
   const Device& device = launcher.device();
-  SpabGeometry g = spab_geometry(device, launcher.program().format(), channels, launcher.size());
+  const Size& size = launcher.size(reads()[0]);
+  SpabGeometry g = spab_geometry(device, launcher.program().format(), channels, size);
   if (n_tiles != 2 * g.slabs) g = {};  // the weights are packed for other kernels
   if (wanted == fused && !g.slabs)
     throw std::invalid_argument("no kernel computes a spab of " + std::to_string(channels) +
                                 " channels and " + std::to_string(n_tiles) + " tiles in " +
                                 std::to_string(device.shared_bytes) +
                                 " bytes of shared memory; use spab=\"apart\"");
-  return wanted == fused || spab_pays(g, device, launcher.size()) ? g : SpabGeometry{};
+  return wanted == fused || spab_pays(g, device, size) ? g : SpabGeometry{};
 }
 
 size_t Spab::memory(const Launcher& launcher, int i) const {
@@ -96,7 +97,7 @@ size_t Spab::memory(const Launcher& launcher, int i) const {
 }
 
 void Spab::launch(const Launcher& launcher, const Step*) const {
-  SpabParameters p{launcher.size(), geometry(launcher)};
+  SpabParameters p{launcher.size(reads()[0]), geometry(launcher)};
   const SpabGeometry& g = p.geometry;
   if (!g.slabs) return launch_apart(launcher);
   p.x = launcher.memory(reads()[0]);
