@@ -46,7 +46,7 @@ class Launcher {
   // f16 as half_sums where the program's options and the device want them.
   Format sums_format() const;
 
-  // Whether another step's kernel does its work.
+  // True if another step's kernel does its work.
   bool is_taken_in(const Step& step) const { return leaders_[step.number()] >= 0; }
   bool is_stored(int value) const { return place_[value] != kNowhere; }
   // Bytes of all slabs of a value.

@@ -83,7 +83,7 @@ class SpabBlock {
   ESR_DEVICE bool inside(int y, int x) const {
     return y >= 0 && y < p_.size.height && x >= 0 && x < p_.size.width;
   }
-  // Whether this block writes results there.
+  // True where this block writes results.
   ESR_DEVICE bool is_own(int y, int x) const {
     return y >= band_.top && y < band_.bottom && x >= band_.left &&
            x < band_.left + Shape::kOutColumns && x < p_.size.width;

@@ -29,33 +29,33 @@ class Step {
  public:
   virtual ~Step() = default;
 
-  // Its place among the program's steps.
+  // The step's place among the program's steps.
   int number() const { return number_; }
-  // Values; one that is read twice comes twice.
+  // The values that it reads; a value that it reads twice comes twice.
   const std::vector<int>& reads() const { return reads_; }
-  // Values. They need not be read: one may be a step's own memory while it runs.
+  // The values that it makes, some of them perhaps only for itself, and their channels.
   const std::vector<int>& makes() const { return makes_; }
-  // Of the values that it makes.
   const std::vector<int>& channels() const { return channels_; }
 
-  // The picture that its one value is, plus a shift; null: it computes.
+  // The input picture that its one value is, up to a shift; null for a step that computes.
   virtual const InputPicture* picture() const { return nullptr; }
-  // Whether it reads an input value from the picture itself, so that it needs no slabs of it.
+  // True if it reads an input value from the picture itself and needs no slabs of it.
   virtual bool reads_picture(const Launcher&, int /*value*/) const { return false; }
 
-  // Fusion. Whether its kernel can do the work of `next` too, which alone reads its one value. Then
-  // both are one launch, where `next` stands, and the value has no memory.
+  // Fusion: true if its kernel can do the work of `next` too, the only reader of its one value. The
+  // two are then one launch, at the place of `next`, and the value needs no memory.
   virtual bool can_take_in(const Program&, const Step& /*next*/) const { return false; }
-  // Whether a convolution's kernel can do this step's work on its result, and the launch of both.
+  // Fusion with a convolution: true if the convolution's kernel can do this step's work on its
+  // result. end(), which is called only then, gives the launch of both.
   virtual bool can_end(const Program&, const Conv&) const { return false; }
-  virtual ConvLaunch end(const Launcher&, const Conv&) const;  // asked only then
+  virtual ConvLaunch end(const Launcher&, const Conv&) const;
 
-  // The resolution of makes()[i]; by default that of what it reads first, or else of the pictures.
+  // The size of makes()[i] in pixels: by default that of its first source, or of the pictures.
   virtual Size size(const Launcher&, int i) const;
-  // Bytes that makes()[i] needs, 0 if it is not stored; by default its slabs.
+  // The bytes that makes()[i] needs: by default all its slabs, 0 if it is not stored.
   virtual size_t memory(const Launcher&, int i) const;
 
-  // `taken_in`: the step whose work the launch does too, or null.
+  // Enqueues its kernels. `taken_in`: the step whose work they do too, or null.
   virtual void launch(const Launcher&, const Step* taken_in) const = 0;
 
  protected:

@@ -105,12 +105,13 @@ void check_forms() {
 // One kernel on large pictures, whose maps no cache holds; three convolutions on small ones.
 void check_choice() {
   const auto pays = [](const Size& size) {
-    return spab_pays(spab_geometry(kDevices[2], Format::f16, 28, size), kDevices[2], size);
+    return spab_profitable(spab_geometry(kDevices[2], Format::f16, 28, size), kDevices[2], size);
   };
   expect(pays({1, 1080, 1920}) && pays({1, 720, 1280}), "spab in one kernel at 1080p and 720p");
   expect(!pays({1, 256, 256}) && !pays({1, 339, 510}), "spab apart on small pictures");
   const Device a100 = kDevices[0];
-  expect(!spab_pays(spab_geometry(a100, Format::f16, 48, {1, 1080, 1920}), a100, {1, 1080, 1920}),
+  expect(!spab_profitable(spab_geometry(a100, Format::f16, 48, {1, 1080, 1920}), a100,
+                          {1, 1080, 1920}),
          "spab apart where it does not fit");
 }
 

@@ -8,7 +8,7 @@ namespace esr::cuda {
 
 namespace {
 
-// Whether two neighbours of a row lie together, at a multiple of their size.
+// True if two neighbours of a row lie together, at a multiple of their size.
 bool pairs(const Picture& p, int factor) {
   const int bytes = p.element == Element::f32 ? 4 : p.element == Element::u8 ? 1 : 2;
   const bool even = p.batch % 2 == 0 && p.channel % 2 == 0 && p.row % 2 == 0 && factor % 2 == 0;

@@ -43,7 +43,7 @@ SpabGeometry spab_geometry(const Device& device, Format format, int channels, co
 // Both are counted in rows of 16 pixels that a multiprocessor multiplies, and a launch as 30 of
 // them: 2 microseconds of an H100. Strips begin and end with rows and columns that nobody keeps;
 // the memory that they save is worth some of those, and less than those of small pictures.
-bool spab_pays(const SpabGeometry& g, const Device& device, const Size& size) {
+bool spab_profitable(const SpabGeometry& g, const Device& device, const Size& size) {
   if (!g.slabs) return false;
   constexpr int64_t kLaunch = 30, kTile = ConvTile::kRows * (ConvTile::kColumns / 16);
   const int64_t tiles = int64_t(size.batch) * divide_up(size.height, ConvTile::kRows) *
@@ -86,7 +86,7 @@ SpabGeometry Spab::geometry(const Launcher& launcher) const {
                                 " channels and " + std::to_string(n_tiles) + " tiles in " +
                                 std::to_string(device.shared_bytes) +
                                 " bytes of shared memory; use spab=\"apart\"");
-  return wanted == fused || spab_pays(g, device, size) ? g : SpabGeometry{};
+  return wanted == fused || spab_profitable(g, device, size) ? g : SpabGeometry{};
 }
 
 size_t Spab::memory(const Launcher& launcher, int i) const {

@@ -2,6 +2,9 @@
 // or as three convolutions.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "../step.h"
 #include "conv.h"
 
@@ -53,9 +56,9 @@ struct SpabGeometry {
 
 SpabGeometry spab_geometry(const Device& device, Format format, int channels, const Size& size);
 
-// Whether one kernel is to be preferred to three convolutions, by an estimate that no GPU has
+// True if one kernel is to be preferred to three convolutions, by an estimate that no GPU has
 // confirmed.
-bool spab_pays(const SpabGeometry& g, const Device& device, const Size& size);
+bool spab_profitable(const SpabGeometry& g, const Device& device, const Size& size);
 
 // What a block of spab makes: rows top..bottom - 1 of a strip from column left on.
 struct Band {

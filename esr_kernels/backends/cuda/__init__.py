@@ -42,7 +42,7 @@ def refusal(op: str, device: torch.device, dtype: torch.dtype) -> str | None:
 
 
 def rounding(dtype: torch.dtype, device: torch.device) -> torch.dtype:
-    """The dtype in which plain torch has as many digits: bfloat16 for sums in float16."""
+    """Return the dtype in which plain torch has as many digits: bfloat16 for sums in float16."""
     if dtype == torch.float16 and sums_in_float16(device):
         return torch.bfloat16
     return gpu.rounding(dtype)
@@ -70,7 +70,7 @@ def _is_built() -> bool:
 
 @cache
 def implementation(op: str) -> Callable:
-    """The function that takes the schema arguments of ``op``."""
+    """Return the function that takes the schema arguments of ``op``."""
     from . import ops
 
     return partial(ops.run, op)
@@ -85,7 +85,7 @@ def compile_graph(graph: torch.fx.GraphModule, dtype: torch.dtype, outer: torch.
 
 
 def describe() -> tuple[bool, str]:
-    """Whether the kernels can run here, and how far they have been tested."""
+    """Report if the kernels can run here, and how far they have been tested."""
     if not _is_built():
         return False, _MISSING
     tested = "run on the CPU by an emulator; never run on a GPU"

@@ -1,8 +1,7 @@
-"""Every form in which the CUDA kernels are compiled, each with operands that launch it.
+"""Test cases for every form in which the CUDA kernels are compiled.
 
-A form is picked by estimates that depend on the GPU and on the picture's size, so that a few calls
-of each op leave most of them out. Here a form is forced, through the same programs that networks
-use.
+Estimates choose a form by GPU and picture size, so a few calls of each op miss most of them. Each
+case here forces one form, through the same programs that networks use.
 """
 
 from __future__ import annotations
@@ -34,14 +33,18 @@ _SPAB_KIB = {(4, 4): 227, (2, 4): 163, (2, 2): 99, (2, 3): 227}
 POINTWISE = "conv_act_pointwise"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
-    """A case that launches one form.
+    """A test case that launches one kernel form.
 
-    ``name``: of the form, as in ``_C.cuda.forms()``, and what else is peculiar about the case.
-    ``op``: of :data:`LOWER`, or :data:`POINTWISE`. ``dtype``: to compute in. ``args``: schema
-    arguments of the op, small float64 tensors on the CPU; those of ``POINTWISE`` are ``conv_act``'s
-    followed by weight and bias of the 1x1 convolution. ``force``: see :class:`Builder`.
+    Attributes:
+        name: the form's name in ``_C.cuda.forms()``, then after a comma what sets the case apart
+            from others of the same form.
+        op: an op of :data:`LOWER`, or :data:`POINTWISE`.
+        dtype: the dtype to compute in.
+        args: schema arguments of the op with small float64 tensors on the CPU. Those of
+            :data:`POINTWISE` are ``conv_act``'s, then weight and bias of the 1x1 convolution.
+        force: keyword arguments of :class:`Builder`.
     """
 
     name: str
@@ -64,7 +67,7 @@ class Form:
 
 
 def forms() -> tuple[Form, ...]:
-    """Cases that together launch everything in ``_C.cuda.forms()``.
+    """Return cases that together launch everything in ``_C.cuda.forms()``.
 
     Raises:
         ValueError: no case is known for a name among them.
@@ -73,12 +76,12 @@ def forms() -> tuple[Form, ...]:
 
 
 def run(form: Form, device: torch.device, args: tuple | None = None) -> list[Tensor]:
-    """The results of the form's op on ``device``, with the form forced.
+    """Compute the form's op on ``device``, with the form forced.
 
     Args:
         form: one of :func:`forms`.
         device: a GPU.
-        args: instead of ``form.args``; tensors of any dtype and device.
+        args: used instead of ``form.args``; tensors of any dtype and device.
 
     Raises:
         ValueError: the form does not fit this device, see :func:`unfit`.
@@ -93,14 +96,14 @@ def run(form: Form, device: torch.device, args: tuple | None = None) -> list[Ten
 
 
 def launched(form: Form, device: torch.device) -> list[str]:
-    """Names of the kernel forms that :func:`run` launches there, in order."""
+    """Return the names of the kernel forms that :func:`run` launches there, in order."""
     builder, pictures = _lower(form, form.args)
     n, _, height, width = pictures[0].shape
     return builder.program.forms(limits(device), (n, height, width))
 
 
 def unfit(form: Form, device: torch.device) -> str | None:
-    """Why the form cannot be launched on this GPU, None if it can."""
+    """Return the reason why the form cannot be launched on this GPU, None if it can."""
     try:
         names = launched(form, device)
     except ValueError as error:
@@ -112,12 +115,12 @@ def unfit(form: Form, device: torch.device) -> str | None:
 
 
 def expected(form: Form, references: Mapping[str, Callable], args: tuple | None = None) -> list:
-    """What the form's op gives by the ops' own formulas, in the arguments' dtype.
+    """Compute the form's op by the ops' own formulas, in the arguments' dtype.
 
     Args:
         form: one of :func:`forms`.
         references: the ops' formulas, by name.
-        args: instead of ``form.args``.
+        args: used instead of ``form.args``.
     """
     args = args or form.args
     if form.op == POINTWISE:
@@ -127,7 +130,7 @@ def expected(form: Form, references: Mapping[str, Callable], args: tuple | None 
 
 
 def _lower(form: Form, args: tuple) -> tuple[Builder, list[Tensor]]:
-    """The form's program, and the pictures that it reads."""
+    """Build the form's program; return it with the pictures that it reads."""
     builder, pictures = Builder(form.dtype, **form.force), []
 
     def read(x: Tensor) -> int:
@@ -145,7 +148,7 @@ def _lower(form: Form, args: tuple) -> tuple[Builder, list[Tensor]]:
 
 
 def _cases(name: str) -> Iterator[Form]:
-    """Those that launch the form of this name."""
+    """Yield the cases of the form with this name."""
     for pattern, cases in _CASES.items():
         if found := re.fullmatch(pattern, name):
             form, *numbers = found.groups()
