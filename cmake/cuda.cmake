@@ -38,7 +38,8 @@ foreach(capability ${ptx})
 endforeach()
 
 # Not with --split-compile: what it makes of a kernel depends on how many are under way.
-file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu csrc/cuda/*.cpp)
+file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu csrc/cuda/*.cpp
+  csrc/cuda/steps/*.cpp)
 add_library(esr_cuda STATIC ${sources})
 set_target_properties(esr_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
 target_compile_options(esr_cuda PRIVATE

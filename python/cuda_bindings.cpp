@@ -2,19 +2,12 @@
 #include <array>
 #include <sstream>
 
-#include "../csrc/cuda/program.h"
-#include "specs.h"
+#include "cuda_steps.h"
 
 namespace py = pybind11;
 using namespace pybind11::literals;
 
 namespace esr::cuda {
-
-static void check_sources(const Program&, const std::vector<int>& sources) {
-  if (sources.empty()) throw py::value_error("a convolution takes 1 or more sources");
-}
-
-static int max_factor(const Program&) { return 46340; }  // its square is an int
 
 namespace {
 
@@ -38,7 +31,8 @@ Options options_of(const std::string& spab, const std::string& half_sums,
                    std::optional<int> n_tiles, std::optional<int> blocks_per_sm,
                    std::optional<int> shared_bytes) {
   Options options;
-  options.spab = Options::Spab(index_of<3>({"auto", "fused", "apart"}, spab, "way to make a spab"));
+  options.fusion =
+      Options::Fusion(index_of<3>({"auto", "fused", "apart"}, spab, "way to make a spab"));
   options.half_sums =
       Options::HalfSums(index_of<3>({"never", "auto", "always"}, half_sums, "use of half sums"));
   const auto positive = [](const char* name, std::optional<int> value) {
@@ -75,22 +69,14 @@ std::vector<Picture> pictures_of(const std::vector<PictureTuple>& tuples) {
   return list;
 }
 
-std::pair<int, int> add_spab(Program& program, int x, const bindings::Weights& weights) {
-  bindings::check_value(program, x);
-  const int c = program.channels(x);
-  const auto w =
-      bindings::specs_of("spab", "conv1, conv2, conv3", weights, {{c, c, 3}, {c, c, 3}, {c, c, 3}});
-  return program.spab(x, w[0], w[1], w[2]);
-}
-
 // A copy.
-py::array_t<uint8_t> constants(const Program& program) {
+py::array_t<uint8_t> constants(const CudaProgram& program) {
   const std::vector<char>& bytes = program.constants();
   return py::array_t<uint8_t>(py::ssize_t(bytes.size()),
                               reinterpret_cast<const uint8_t*>(bytes.data()));
 }
 
-void run(const Program& program, const std::vector<PictureTuple>& inputs,
+void run(const CudaProgram& program, const std::vector<PictureTuple>& inputs,
          const std::vector<PictureTuple>& outputs, const SizeTuple& size, uintptr_t constants,
          uintptr_t workspace, const DeviceTuple& device, uintptr_t stream) {
   const auto& [batch, height, width] = size;
@@ -123,35 +109,33 @@ void esr::bindings::define_cuda(py::module_& parent) {
   m.attr("targets") = targets();
   m.def("forms", &forms, "Names of all kernel forms that can be launched.");
   // Of this module only: the tests have another, of the same program in their emulator.
-  py::class_<Program> program(m, "Program", "Steps over slabs of pixels.", py::module_local());
+  py::class_<CudaProgram> program(m, "Program", "Steps over slabs of pixels.", py::module_local());
   program.def(
       py::init([](const std::string& format, const std::string& spab, const std::string& half_sums,
                   std::optional<int> n_tiles, std::optional<int> blocks_per_sm,
                   std::optional<int> shared_bytes) {
-        return std::make_unique<Program>(
+        return std::make_unique<CudaProgram>(
             format_of(format), options_of(spab, half_sums, n_tiles, blocks_per_sm, shared_bytes));
       }),
       "format"_a, py::kw_only(), "spab"_a = "auto", "half_sums"_a = "never",
       "n_tiles"_a = py::none(), "blocks_per_sm"_a = py::none(), "shared_bytes"_a = py::none());
-  define_steps(program);
-  program.def("spab", &add_spab, "x"_a, "weights"_a)
-      .def("esa", &add_esa<Program>, "q"_a, "weights"_a)
-      .def("constants", &constants)
+  define_cuda_steps(program);
+  program.def("constants", &constants)
       .def(
           "workspace_bytes",
-          [](const Program& p, const DeviceTuple& device, const SizeTuple& size) {
+          [](const CudaProgram& p, const DeviceTuple& device, const SizeTuple& size) {
             return p.workspace_bytes(device_of(device), size_of(size));
           },
           "device"_a, "size"_a)
       .def(
           "launches",
-          [](const Program& p, const DeviceTuple& device, const SizeTuple& size) {
+          [](const CudaProgram& p, const DeviceTuple& device, const SizeTuple& size) {
             return p.launches(device_of(device), size_of(size));
           },
           "device"_a, "size"_a, "What a run would launch.")
       .def(
           "forms",
-          [](const Program& p, const DeviceTuple& device, const SizeTuple& size) {
+          [](const CudaProgram& p, const DeviceTuple& device, const SizeTuple& size) {
             return p.forms(device_of(device), size_of(size));
           },
           "device"_a, "size"_a, "The kernel forms that a run would launch.")

@@ -1,19 +1,18 @@
 // The instantiations and the launch of conv_act.
 #include "conv_act.cuh"
 #include "cuda_launch.cuh"
-#include "launch.h"
 
 namespace esr::cuda {
 namespace {
 
-template <class F, int kTiles>
-constexpr int kTogether = conv_blocks_per_sm(
-    std::is_same_v<F, HalfSums> ? Format::half_sums : Format::f16, kTiles);
+template <class F, int kNTiles>
+constexpr int kTogether =
+    conv_blocks_per_sm(std::is_same_v<F, HalfSums> ? Format::half_sums : Format::f16, kNTiles);
 
-template <class F, int kTaps, int kTiles, ConvEnds kEnds>
-__global__ void __launch_bounds__(ConvTile::kThreads, (kTogether<F, kTiles>))
+template <class F, int kTaps, int kNTiles, ConvEnds kEnds>
+__global__ void __launch_bounds__(ConvTile::kThreads, (kTogether<F, kNTiles>))
     conv_act(const __grid_constant__ ConvParameters parameters) {
-  ConvBlock<F, kTaps, kTiles, kEnds>(parameters).run();
+  ConvBlock<F, kTaps, kNTiles, kEnds>(parameters).run();
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 
 #include "epilogue.cuh"
 #include "halo.cuh"
-#include "parameters.h"
 #include "picture.cuh"
 #include "pixel_shuffle.cuh"
+#include "steps/conv_launch.h"
 
 namespace esr::cuda {
 
-template <class F, int kTaps, int kTiles, ConvEnds kEnds>
+template <class F, int kTaps, int kNTiles, ConvEnds kEnds>
 class ConvBlock {
  public:
   ESR_DEVICE explicit ConvBlock(const ConvParameters& p) : p_(p) {}
@@ -24,15 +24,15 @@ class ConvBlock {
       for (int slab = 0; slab < p_.slabs; ++slab) load_weights(slab, slab);
     if constexpr (kEnds == ConvEnds::to_pointwise) {
       const PointwiseParameters& p = p_.pointwise;
-      load_constants(halo_address(g.stages), p.weights, p.slabs * slab_weight_bytes(1, kTiles));
+      load_constants(halo_address(g.stages), p.weights, p.slabs * slab_weight_bytes(1, kNTiles));
     }
     Item loaded{block_index()};
     for (int i = 0; i < g.stages - 1; ++i) load(loaded);
     const int tiles = tile_count(g, p_.size);
     int stage = 0;
     for (int tile = block_index(); tile < tiles; tile += block_count()) {
-      float sum[kRows][kTiles][4];
-      start_sums<kRows>(p_.bias + block_layer() * 8 * kTiles, sum);
+      float sum[kRows][kNTiles][4];
+      start_sums<kRows>(p_.bias + block_layer() * 8 * kNTiles, sum);
       for (int slab = 0; slab < p_.slabs; ++slab) {
         g.stages == 3 ? wait_copies<1>() : wait_copies<0>();
         sync_block();  // this item is here, and the stage of the last one is free
@@ -50,8 +50,8 @@ class ConvBlock {
   static constexpr int kHalo = kTaps == 9 ? 1 : 0;
   static constexpr int kPitch = ConvTile::kColumns + 2 * kHalo;
   static constexpr int kPixels = (ConvTile::kRows + 2 * kHalo) * kPitch;
-  static constexpr int kSlabs = kTiles / Slab<F>::kTiles;  // of the block's columns
-  static constexpr int kWeightBytes = slab_weight_bytes(kTaps, kTiles);
+  static constexpr int kSlabs = kNTiles / Slab<F>::kNTiles;  // of the block's columns
+  static constexpr int kWeightBytes = slab_weight_bytes(kTaps, kNTiles);
 
   // A slab of a tile, and the stage that it passes through.
   struct Item {
@@ -114,51 +114,51 @@ class ConvBlock {
 
   ESR_DEVICE void load_slab(const Corner& t, int slab, uint32_t to) const {
     const char* plane = p_.sources[slab];
-    for_pixels<2>(t, to, [&](uint32_t row, int column, int half, int y, int x) {
+    for_pixels<2>(t, to, [&](uint32_t row, int column, int chunk, int y, int x) {
       const bool valid = inside(y, x);
       const int64_t at = valid ? (t.n * p_.size.height + y) * p_.size.width + x : 0;
-      const char* from = plane + at * kPixelBytes + 16 * half;
-      copy_async(row + half_address(column, half), from, valid);
+      const char* from = plane + at * kPixelBytes + 16 * chunk;
+      copy_async(row + swizzled_address(column, chunk), from, valid);
     });
   }
 
   ESR_DEVICE void load_picture(const Corner& t, uint32_t to) const {
-    for_pixels<2>(t, to, [&](uint32_t row, int column, int half, int y, int x) {
+    for_pixels<2>(t, to, [&](uint32_t row, int column, int chunk, int y, int x) {
       Bytes16 piece{};
-      if (inside(y, x)) piece = colours(pixel_at(p_.picture, t.n, y, x), half);
-      store_shared16(row + half_address(column, half), piece);
+      if (inside(y, x)) piece = colours(pixel_at(p_.picture, t.n, y, x), chunk);
+      store_shared16(row + swizzled_address(column, chunk), piece);
     });
   }
 
-  // Half a slab's pixel.
-  ESR_DEVICE Bytes16 colours(int64_t at, int half) const {
-    constexpr int kHalf = Slab<F>::kChannels / 2;
-    float value[kHalf] = {};
+  // A chunk of a slab's pixel.
+  ESR_DEVICE Bytes16 colours(int64_t at, int chunk) const {
+    constexpr int kChunkChannels = Slab<F>::kChannels / 2;
+    float value[kChunkChannels] = {};
     ESR_UNROLL
-    for (int i = 0; i < kHalf; ++i) {
-      const int c = half * kHalf + i;
+    for (int i = 0; i < kChunkChannels; ++i) {
+      const int c = chunk * kChunkChannels + i;
       if (c >= p_.picture_channels) break;
       value[i] = load_element(p_.picture, at + c * p_.picture.channel) + load_global(p_.shift + c);
     }
-    return pack_half<F>(value);
+    return pack_chunk<F>(value);
   }
 
   ESR_DEVICE int warp_row() const { return thread_index() / 64 * kRows; }
   ESR_DEVICE int warp_column() const { return thread_index() / 32 % 2 * kPatchPixels; }
 
-  ESR_DEVICE void multiply(const Item& item, float (&sum)[kRows][kTiles][4]) const {
+  ESR_DEVICE void multiply(const Item& item, float (&sum)[kRows][kNTiles][4]) const {
     const uint32_t first = stage(item) + warp_row() * kPitch * kPixelBytes;
     multiply_slab<F, kTaps>(
         sum, [first](int row) { return first + row * kPitch * kPixelBytes; }, warp_column(),
         weights(item));
   }
 
-  ESR_DEVICE void store(int tile, float (&sum)[kRows][kTiles][4]) const {
+  ESR_DEVICE void store(int tile, float (&sum)[kRows][kNTiles][4]) const {
     const Corner t = tile_corner(p_.geometry, tile);
     const int y = t.y + warp_row(), x = t.x + warp_column();
     if (x >= p_.size.width) return;  // by all lanes of the warp
     if constexpr (kEnds == ConvEnds::to_picture) {
-      store_shuffled(p_, sum, t.n, y, x, block_layer() * 8 * kTiles);
+      store_shuffled(p_, sum, t.n, y, x, block_layer() * 8 * kNTiles);
     } else {
       ESR_UNROLL
       for (int r = 0; r < kRows; ++r) {
@@ -174,7 +174,7 @@ class ConvBlock {
 
   // A patch from pixel number `at` on, of which `count` pixels exist, with all that follows the
   // sum.
-  ESR_DEVICE void finish_patch(const float (&sum)[kTiles][4], int slab, int at, int count,
+  ESR_DEVICE void finish_patch(const float (&sum)[kNTiles][4], int slab, int at, int count,
                                float (&value)[kPatchValues<F>]) const {
     float u[kPatchValues<F>] = {};
     take_patch<F>(sum, slab, value);
@@ -182,7 +182,7 @@ class ConvBlock {
     finish(p_.act, p_.slope, value, u);
   }
 
-  ESR_DEVICE void store_slabs(const float (&sum)[kTiles][4], int at, int count) const {
+  ESR_DEVICE void store_slabs(const float (&sum)[kNTiles][4], int at, int count) const {
     ESR_UNROLL
     for (int slab = 0; slab < kSlabs; ++slab) {
       if (block_layer() * kSlabs + slab >= p_.out_slabs) return;
@@ -193,24 +193,24 @@ class ConvBlock {
   }
 
   // The 1x1 convolution of this result and others, in the registers that hold it.
-  ESR_DEVICE void store_pointwise(const float (&sum)[kTiles][4], int at, int count) const {
+  ESR_DEVICE void store_pointwise(const float (&sum)[kNTiles][4], int at, int count) const {
     const PointwiseParameters& p = p_.pointwise;
     const uint32_t weights = halo_address(p_.geometry.stages);
-    constexpr int kSlabWeights = slab_weight_bytes(1, kTiles);
-    float total[1][kTiles][4];
+    constexpr int kSlabWeights = slab_weight_bytes(1, kNTiles);
+    float total[1][kNTiles][4];
     start_sums<1>(p.bias, total);
     uint32_t a[4];
     ESR_UNROLL
     for (int slab = 0; slab < kSlabs; ++slab) {
       float value[kPatchValues<F>];
       finish_patch(sum, slab, at, count, value);
-      patch_operand<F>(value, a);
+      patch_fragment<F>(value, a);
       multiply_patch<F>(total[0], a, weights + (p.own + slab) * kSlabWeights);
     }
     ESR_ROLLED
     for (int slab = 0; slab < p.slabs; ++slab) {
       if (slab >= p.own && slab < p.own + kSlabs) continue;
-      load_operand<F>(p.sources[slab] + int64_t(at) * kPixelBytes, count, a);
+      load_fragment<F>(p.sources[slab] + int64_t(at) * kPixelBytes, count, a);
       multiply_patch<F>(total[0], a, weights + slab * kSlabWeights);
     }
     ESR_UNROLL

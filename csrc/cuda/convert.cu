@@ -1,7 +1,6 @@
 // The instantiations and the launches of pack and unpack.
 #include "convert.cuh"
 #include "cuda_launch.cuh"
-#include "launch.h"
 
 namespace esr::cuda {
 namespace {

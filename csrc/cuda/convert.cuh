@@ -1,9 +1,9 @@
 // Between pictures and slabs, where no convolution reads or writes the picture itself.
 #pragma once
 
-#include "parameters.h"
 #include "patch.cuh"
 #include "picture.cuh"
+#include "steps/convert_launch.h"
 
 namespace esr::cuda {
 
@@ -22,21 +22,21 @@ ESR_DEVICE void for_slab_pixels(const Size& size, int slabs, Each f) {
 // slabs = picture + shift
 template <class F>
 ESR_DEVICE void pack(const ConvertParameters& p) {
-  constexpr int kHalf = Slab<F>::kChannels / 2;
+  constexpr int kChunkChannels = Slab<F>::kChannels / 2;
   for_slab_pixels(p.size, p.slabs, [&](int slab, int n, int y, int x, int64_t at) {
     ESR_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      float value[kHalf];
+    for (int chunk = 0; chunk < 2; ++chunk) {
+      float value[kChunkChannels];
       ESR_UNROLL
-      for (int i = 0; i < kHalf; ++i) {
-        const int c = (2 * slab + half) * kHalf + i;
+      for (int i = 0; i < kChunkChannels; ++i) {
+        const int c = (2 * slab + chunk) * kChunkChannels + i;
         value[i] = 0;
         if (c < p.channels)
           value[i] = load_element(p.picture, pixel_at(p.picture, n, y, x) + c * p.picture.channel) +
                      load_global(p.shift + c);
       }
-      char* to = p.values + at * kPixelBytes + 16 * half;
-      store_global(reinterpret_cast<Bytes16*>(to), pack_half<F>(value));
+      char* to = p.values + at * kPixelBytes + 16 * chunk;
+      store_global(reinterpret_cast<Bytes16*>(to), pack_chunk<F>(value));
     }
   });
 }
@@ -44,16 +44,16 @@ ESR_DEVICE void pack(const ConvertParameters& p) {
 // picture = pixel shuffle of slabs, + skip under every sub-pixel
 template <class F>
 ESR_DEVICE void unpack(const ConvertParameters& p) {
-  constexpr int kHalf = Slab<F>::kChannels / 2;
+  constexpr int kChunkChannels = Slab<F>::kChannels / 2;
   const int64_t plane = int64_t(p.size.batch) * p.size.height * p.size.width;
   for_slab_pixels(p.size, p.slabs, [&](int slab, int n, int y, int x, int64_t at) {
     ESR_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      float value[kHalf];
-      load_half<F>(p.values + at * kPixelBytes + 16 * half, value);
+    for (int chunk = 0; chunk < 2; ++chunk) {
+      float value[kChunkChannels];
+      load_chunk<F>(p.values + at * kPixelBytes + 16 * chunk, value);
       ESR_UNROLL
-      for (int i = 0; i < kHalf; ++i) {
-        const int c = (2 * slab + half) * kHalf + i;
+      for (int i = 0; i < kChunkChannels; ++i) {
+        const int c = (2 * slab + chunk) * kChunkChannels + i;
         if (c >= p.channels) continue;
         const int line = c / p.factor, colour = line / p.factor;
         if (p.skip)

@@ -2,15 +2,14 @@
 #include "cuda_launch.cuh"
 #include "esa.cuh"
 #include "esa_gate.cuh"
-#include "launch.h"
 
 namespace esr::cuda {
 namespace {
 
-template <class F, int kTiles>
+template <class F, int kNTiles>
 __global__ void __launch_bounds__(EsaPoolTile::kThreads)
     esa_pool(const __grid_constant__ EsaParameters parameters) {
-  EsaPoolBlock<F, kTiles>(parameters).run();
+  EsaPoolBlock<F, kNTiles>(parameters).run();
 }
 
 __global__ void __launch_bounds__(kEsaMapThreads)
@@ -18,10 +17,10 @@ __global__ void __launch_bounds__(kEsaMapThreads)
   make_map(parameters);
 }
 
-template <class F, int kTiles>
+template <class F, int kNTiles>
 __global__ void __launch_bounds__(kEsaGateThreads, 2)
     esa_gate(const __grid_constant__ EsaParameters parameters) {
-  EsaGateBlock<F, kTiles>(parameters).run();
+  EsaGateBlock<F, kNTiles>(parameters).run();
 }
 
 }  // namespace
@@ -34,8 +33,8 @@ void launch_esa(const EsaForm& form, const EsaParameters& parameters, void* stre
     enqueue(esa_pool<F, kForm.n_tiles>, dim3(g.pool_blocks), EsaPoolTile::kThreads,
             g.pool_shared_bytes, parameters, stream);
     enqueue(esa_map, dim3(g.map_blocks), kEsaMapThreads, 0, parameters, stream);
-    enqueue(esa_gate<F, kForm.n_tiles>, dim3(g.gate_blocks), kEsaGateThreads,
-            g.gate_shared_bytes, parameters, stream);
+    enqueue(esa_gate<F, kForm.n_tiles>, dim3(g.gate_blocks), kEsaGateThreads, g.gate_shared_bytes,
+            parameters, stream);
   });
 }
 

@@ -2,15 +2,15 @@
 #pragma once
 
 #include "epilogue.cuh"
-#include "esa.h"
 #include "halo.cuh"
+#include "steps/esa.h"
 
 namespace esr::cuda {
 
 // A NaN wins, as in torch.
 ESR_DEVICE float larger(float a, float b) { return b > a || b != b ? b : a; }
 
-template <class F, int kTiles>
+template <class F, int kNTiles>
 class EsaPoolBlock {
  public:
   ESR_DEVICE explicit EsaPoolBlock(const EsaParameters& p) : p_(p) {
@@ -22,7 +22,7 @@ class EsaPoolBlock {
 
   ESR_DEVICE void run() const {
     load_weights();
-    float sum[Tile::kWarpRows][kTiles][4] = {};
+    float sum[Tile::kWarpRows][kNTiles][4] = {};
     for (int slab = 0; slab < p_.geometry.slabs; ++slab) {
       load_slab(slab);
       commit_copies();
@@ -38,7 +38,7 @@ class EsaPoolBlock {
 
  private:
   using Tile = EsaPoolTile;
-  static constexpr int kChannels = 8 * kTiles;
+  static constexpr int kChannels = 8 * kNTiles;
   static constexpr int kTapBytes = kChannels * kPixelBytes;
 
   ESR_DEVICE uint32_t tile_address() const { return p_.geometry.slabs * 9 * kTapBytes; }
@@ -56,34 +56,34 @@ class EsaPoolBlock {
     constexpr int kPieces = 2 * Tile::kInput * Tile::kInput;
     ESR_ROLLED
     for (int i = thread_index(); i < kPieces; i += Tile::kThreads) {
-      const int half = i % 2, column = i / 2 % Tile::kInput, row = i / 2 / Tile::kInput;
+      const int chunk = i % 2, column = i / 2 % Tile::kInput, row = i / 2 / Tile::kInput;
       const int y = 6 * top_ + row, x = 6 * left_ + column;
       const bool valid = y < size.height && x < size.width;
       const int line = (slab * size.batch + batch_) * size.height + y;
-      const int64_t from = valid ? (int64_t(line) * size.width + x) * kPixelBytes + 16 * half : 0;
+      const int64_t from = valid ? (int64_t(line) * size.width + x) * kPixelBytes + 16 * chunk : 0;
       const int place = column / 2 + column % 2 * Tile::kEvenColumns;
-      copy_async(row_address(row) + half_address(place, half), p_.a + from, valid);
+      copy_async(row_address(row) + swizzled_address(place, chunk), p_.a + from, valid);
     }
   }
   ESR_DEVICE uint32_t row_address(int row) const {
     return tile_address() + row * Tile::kInput * kPixelBytes;
   }
 
-  ESR_DEVICE void multiply(int slab, float (&sum)[Tile::kWarpRows][kTiles][4]) const {
+  ESR_DEVICE void multiply(int slab, float (&sum)[Tile::kWarpRows][kNTiles][4]) const {
     ESR_UNROLL
     for (int tap = 0; tap < 9; ++tap) {
       const int dy = tap / 3, dx = tap % 3;
       const int place = dx / 2 + dx % 2 * Tile::kEvenColumns;
-      uint32_t b[kTiles / 2][4];
+      uint32_t b[kNTiles / 2][4];
       ESR_UNROLL
-      for (int t = 0; t < kTiles; t += 2)
+      for (int t = 0; t < kNTiles; t += 2)
         load_columns((slab * 9 + tap) * kTapBytes, 8 * t, b[t / 2]);
       ESR_UNROLL
       for (int r = 0; r < Tile::kWarpRows; ++r) {
         uint32_t a[4];
         load_pixels<F>(row_address(2 * (warp_row() + r) + dy), place, a);
         ESR_UNROLL
-        for (int t = 0; t < kTiles; ++t)
+        for (int t = 0; t < kNTiles; ++t)
           F::multiply(sum[r][t], a, b[t / 2][t % 2 * 2], b[t / 2][t % 2 * 2 + 1]);
       }
     }
@@ -91,12 +91,12 @@ class EsaPoolBlock {
 
   // Of a pixel of conv2.
   ESR_DEVICE uint32_t sum_address(int row, int column, int channel) const {
-    return tile_address() + (row * Tile::kSide + column) * Tile::pixel_bytes(kTiles) + 4 * channel;
+    return tile_address() + (row * Tile::kSide + column) * Tile::pixel_bytes(kNTiles) + 4 * channel;
   }
 
-  ESR_DEVICE void store_sums(const float (&sum)[Tile::kWarpRows][kTiles][4]) const {
+  ESR_DEVICE void store_sums(const float (&sum)[Tile::kWarpRows][kNTiles][4]) const {
     ESR_UNROLL
-    for (int t = 0; t < kTiles; ++t) {
+    for (int t = 0; t < kNTiles; ++t) {
       const int channel = 8 * t + lane_index() % 4 * 2;
       const float low = load_global(p_.bias2 + channel), high = load_global(p_.bias2 + channel + 1);
       ESR_UNROLL

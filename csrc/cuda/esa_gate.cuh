@@ -3,8 +3,8 @@
 #pragma once
 
 #include "epilogue.cuh"
-#include "esa.h"
 #include "halo.cuh"
+#include "steps/esa.h"
 
 namespace esr::cuda {
 
@@ -21,7 +21,7 @@ ESR_DEVICE Bilinear bilinear(int at, int in, int out) {
   return {first, first + 1 < in ? first + 1 : first, source - first};
 }
 
-template <class F, int kTiles>
+template <class F, int kNTiles>
 class EsaGateBlock {
  public:
   ESR_DEVICE explicit EsaGateBlock(const EsaParameters& p) : p_(p) {}
@@ -36,8 +36,8 @@ class EsaGateBlock {
   }
 
  private:
-  static constexpr int kChannels = 8 * kTiles;
-  static constexpr int kSlabTiles = Slab<F>::kTiles;
+  static constexpr int kChannels = 8 * kNTiles;
+  static constexpr int kSlabNTiles = Slab<F>::kNTiles;
   static constexpr int kFirstBytes = kChannels * kPixelBytes;  // a slab's weights of conv_f
 
   ESR_DEVICE uint32_t first_weights(int slab) const { return slab * kFirstBytes; }
@@ -59,16 +59,16 @@ class EsaGateBlock {
   // Pixels x.. of a row of the batch's.
   ESR_DEVICE void make(int row, int x) const {
     const int at = row * p_.size.width + x, count = p_.size.width - x;
-    float sum[kTiles][4] = {};
+    float sum[kNTiles][4] = {};
     multiply_first(at, count, sum);
     add_map(row, x, sum);
-    uint32_t operand[kTiles / kSlabTiles][4];
+    uint32_t fragment[kNTiles / kSlabNTiles][4];
     ESR_UNROLL
-    for (int slab = 0; slab < kTiles / kSlabTiles; ++slab)
-      to_operand(sum + slab * kSlabTiles, operand[slab]);
+    for (int slab = 0; slab < kNTiles / kSlabNTiles; ++slab)
+      to_fragment(sum + slab * kSlabNTiles, fragment[slab]);
     ESR_ROLLED
     for (int column = 0; column < p_.geometry.gate_columns; column += 16)
-      store_gated(column, at, count, operand);
+      store_gated(column, at, count, fragment);
   }
 
   // Of pixel number `at` of a slab.
@@ -77,33 +77,33 @@ class EsaGateBlock {
     return (int64_t(slab) * plane + at) * kPixelBytes;
   }
 
-  ESR_DEVICE void multiply_first(int at, int count, float (&sum)[kTiles][4]) const {
+  ESR_DEVICE void multiply_first(int at, int count, float (&sum)[kNTiles][4]) const {
     for (int slab = 0; slab < p_.geometry.slabs; ++slab) {
       uint32_t a[4];
-      load_operand<F>(p_.a + offset(slab, at), count, a);
+      load_fragment<F>(p_.a + offset(slab, at), count, a);
       multiply_patch<F>(sum, a, first_weights(slab));
     }
   }
 
   // The bias and the map, as large as the picture. Channels that do not exist become zero.
-  ESR_DEVICE void add_map(int row, int x, float (&sum)[kTiles][4]) const {
+  ESR_DEVICE void add_map(int row, int x, float (&sum)[kNTiles][4]) const {
     const EsaGeometry& g = p_.geometry;
     const Bilinear down = bilinear(row % p_.size.height, g.height, p_.size.height);
     const float* map = p_.map + int64_t(row / p_.size.height) * g.height * g.width * kChannels;
     const float *first = map + int64_t(down.first) * g.width * kChannels,
                 *second = map + int64_t(down.second) * g.width * kChannels;
     ESR_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      const Bilinear across = bilinear(x + lane_index() / 4 + 8 * half, g.width, p_.size.width);
+    for (int octet = 0; octet < 2; ++octet) {
+      const Bilinear across = bilinear(x + lane_index() / 4 + 8 * octet, g.width, p_.size.width);
       ESR_UNROLL
-      for (int t = 0; t < kTiles; ++t) {
+      for (int t = 0; t < kNTiles; ++t) {
         const int channel = 8 * t + lane_index() % 4 * 2;
         const Bytes8 bias = load_pair(p_.bias_f + channel);
         const Bytes8 up = mix(mix_pixels(first + channel, across),
                               mix_pixels(second + channel, across), down.weight);
         ESR_UNROLL
         for (int i = 0; i < 2; ++i) {
-          float& value = sum[t][2 * half + i];
+          float& value = sum[t][2 * octet + i];
           value = channel + i < p_.a_channels ? value + bias.value[i] + up.value[i] : 0.f;
         }
       }
@@ -122,10 +122,10 @@ class EsaGateBlock {
   }
 
   // What a product has left in the lanes of a warp is what the next one's lanes take, once packed.
-  ESR_DEVICE static void to_operand(const float (*sum)[4], uint32_t (&a)[4]) {
+  ESR_DEVICE static void to_fragment(const float (*sum)[4], uint32_t (&a)[4]) {
     ESR_UNROLL
     for (int i = 0; i < 4; ++i) {
-      if constexpr (kSlabTiles == 2)
+      if constexpr (kSlabNTiles == 2)
         a[i] = F::pack(sum[i / 2][i % 2 * 2], sum[i / 2][i % 2 * 2 + 1]);
       else
         a[i] = F::round(bits_of_float(sum[0][i / 2 + i % 2 * 2]));
@@ -134,18 +134,18 @@ class EsaGateBlock {
 
   // 16 channels of the result.
   ESR_DEVICE void store_gated(int column, int at, int count,
-                              const uint32_t (&operand)[kTiles / kSlabTiles][4]) const {
+                              const uint32_t (&fragment)[kNTiles / kSlabNTiles][4]) const {
     float sum[2][4] = {};
     ESR_UNROLL
-    for (int slab = 0; slab < kTiles / kSlabTiles; ++slab) {
+    for (int slab = 0; slab < kNTiles / kSlabNTiles; ++slab) {
       if (slab >= p_.geometry.slabs) break;
       uint32_t b[4];
       load_columns(last_weights(slab), column, b);
-      F::multiply(sum[0], operand[slab], b[0], b[1]);
-      F::multiply(sum[1], operand[slab], b[2], b[3]);
+      F::multiply(sum[0], fragment[slab], b[0], b[1]);
+      F::multiply(sum[1], fragment[slab], b[2], b[3]);
     }
     ESR_UNROLL
-    for (int i = 0; i < 2 / kSlabTiles; ++i) {
+    for (int i = 0; i < 2 / kSlabNTiles; ++i) {
       const int channel = column + i * Slab<F>::kChannels;
       if (channel >= p_.q_channels) break;
       const int64_t from = offset(channel / Slab<F>::kChannels, at);
@@ -154,7 +154,7 @@ class EsaGateBlock {
       ESR_UNROLL
       for (int k = 0; k < kPatchValues<F>; ++k) {
         const int c = channel + k / 4 * 8 + lane_index() % 4 * 2 + k % 2;
-        const float s = sigmoid(sum[i * kSlabTiles + k / 4][k % 4] + load_global(p_.bias4 + c));
+        const float s = sigmoid(sum[i * kSlabNTiles + k / 4][k % 4] + load_global(p_.bias4 + c));
         value[k] = c < p_.q_channels ? value[k] * s : 0.f;
       }
       store_patch<F>(p_.out + from, count, value);

@@ -16,19 +16,21 @@ Device limited(Device device, const Options& options) {
 
 }  // namespace
 
-int SlabAllocator::take(int count) {
-  int at = 0;
+size_t Allocator::take(size_t bytes) {
+  constexpr size_t kAlignment = 256;
+  bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  size_t at = 0;
   for (const auto& [first, taken] : taken_) {
-    if (first - at >= count) break;
+    if (first - at >= bytes) break;
     at = first + taken;
   }
-  taken_.push_back({at, count});
+  taken_.push_back({at, bytes});
   std::sort(taken_.begin(), taken_.end());
-  most_ = std::max(most_, at + count);
+  most_ = std::max(most_, at + bytes);
   return at;
 }
 
-void SlabAllocator::give_back(int at) {
+void Allocator::give_back(size_t at) {
   std::erase_if(taken_, [at](const auto& block) { return block.first == at; });
 }
 
@@ -36,84 +38,79 @@ Launcher::Launcher(const Program& program, const Program::Run& run, Enqueue enqu
     : program_(program),
       run_(run),
       enqueue_(std::move(enqueue)),
-      device_(limited(run.device, program.options_)),
-      place_(program.value_count(), -1),
-      last_(program.producers_),
-      ending_(program.steps_.size()) {
-  const Size& s = run.size;
-  const int64_t pixels = int64_t(s.batch) * s.height * s.width;
-  if (pixels > std::numeric_limits<int>::max())
-    throw std::invalid_argument("a batch of " + std::to_string(pixels) +
-                                " pixels is too large: cut it into tiles");
-  plane_bytes_ = size_t(pixels) * kPixelBytes;
-  for (int value = 0; value < program.value_count(); ++value) {
-    for (int reader : program.readers_[value]) {
-      // A convolution that a 1x1 one takes in is launched with that.
-      const int with = program.fused_pointwise(program.steps_[reader]);
-      last_[value] = std::max({last_[value], reader, with});
+      device_(limited(run.device, program.options())),
+      partners_(program.steps().size(), -1),
+      leaders_(program.steps().size(), -1),
+      ending_(program.steps().size()),
+      place_(program.value_count(), kNowhere) {
+  size_values();
+  join_steps();
+  note_last_reads();
+}
+
+void Launcher::size_values() {
+  for (const auto& step : program_.steps())
+    for (int i = 0; i < int(step->makes().size()); ++i) {
+      sizes_.push_back(step->size(*this, i));
+      if (const int64_t pixels = pixel_count(sizes_.back());
+          pixels > std::numeric_limits<int>::max())
+        throw std::invalid_argument("a batch of " + std::to_string(pixels) +
+                                    " pixels is too large: cut it into tiles");
     }
-    ending_[last_[value]].push_back(value);
+}
+
+// A step takes in one other at most, and one that does is not taken in itself.
+void Launcher::join_steps() {
+  for (const auto& step : program_.steps()) {
+    if (step->makes().size() != 1 || is_taken_in(*step)) continue;
+    const std::vector<int>& readers = program_.readers(step->makes()[0]);
+    if (readers.size() != 1) continue;
+    const Step& next = *program_.steps()[readers[0]];
+    if (is_taken_in(next) || !step->can_take_in(program_, next)) continue;
+    partners_[step->number()] = next.number();
+    leaders_[next.number()] = step->number();
+  }
+}
+
+void Launcher::note_last_reads() {
+  for (int value = 0; value < program_.value_count(); ++value) {
+    int last = program_.producer(value).number();
+    for (int reader : program_.readers(value)) last = std::max({last, reader, partners_[reader]});
+    ending_[last].push_back(value);
   }
 }
 
 void Launcher::walk() {
-  for (size_t i = 0; i < program_.steps_.size(); ++i) {
-    const Step& step = program_.steps_[i];
-    for (int value : step.results)
-      if (is_stored(step, value)) place_[value] = slabs_.take(slab_total(value));
-    launch(step);
-    for (int value : ending_[i]) {
-      if (place_[value] >= 0) slabs_.give_back(place_[value]);
-      place_[value] = -1;
+  for (const auto& step : program_.steps()) {
+    const int number = step->number();
+    if (partners_[number] >= 0) continue;  // launched with its partner
+    for (int i = 0; i < int(step->makes().size()); ++i)
+      if (const size_t bytes = step->memory(*this, i))
+        place_[step->makes()[i]] = memory_.take(bytes);
+    if (leaders_[number] >= 0)
+      program_.steps()[leaders_[number]]->launch(*this, step.get());
+    else
+      step->launch(*this, nullptr);
+    for (int value : ending_[number]) {
+      if (is_stored(value)) memory_.give_back(place_[value]);
+      place_[value] = kNowhere;
     }
   }
 }
 
-// Whether a result gets slabs of its own.
-bool Launcher::is_stored(const Step& step, int value) const {
-  switch (step.kind) {
-    case StepKind::input: return program_.is_packed(step);
-    case StepKind::conv: return !program_.fused_output(step) && program_.fused_pointwise(step) < 0;
-    case StepKind::spab:
-      return value == step.results[0] || !spab_geometry_of(step).slabs ||
-             (value == step.results[1] && !program_.readers_[value].empty());
-    default: return true;
-  }
+Format Launcher::sums_format() const {
+  using enum Options::HalfSums;
+  const auto wanted = program_.options().half_sums;
+  const bool half = wanted == always || (wanted == automatic && device_.fast_half_sums);
+  return half ? Format::half_sums : program_.format();
 }
 
-void Launcher::launch(const Step& step) {
-  switch (step.kind) {
-    case StepKind::input: return program_.is_packed(step) ? launch_input(step) : void();
-    case StepKind::conv: return program_.fused_pointwise(step) < 0 ? launch_step(step) : void();
-    case StepKind::spab: return launch_attention(step);
-    case StepKind::esa: return launch_pooled_attention(step);
-    case StepKind::output: return program_.is_fused(step) ? void() : launch_output(step);
-  }
+Size Step::size(const Launcher& launcher, int) const {
+  return reads_.empty() ? launcher.size() : launcher.size(reads_[0]);
 }
 
-size_t Program::workspace_bytes(const Device& device, const Size& size) const {
-  const Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
-  Launcher launcher(*this, run, [](const auto&) {});
-  launcher.walk();
-  return launcher.workspace_bytes();
-}
-
-std::vector<std::string> Program::launches(const Device& device, const Size& size) const {
-  std::vector<std::string> names;
-  const Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
-  Launcher(*this, run, [&](const auto& launch) { names.push_back(launch.name); }).walk();
-  return names;
-}
-
-std::vector<std::string> Program::forms(const Device& device, const Size& size) const {
-  std::vector<std::string> names;
-  const Run run{{}, {}, size, nullptr, nullptr, device, nullptr};
-  Launcher(*this, run, [&](const auto& launch) { names.push_back(launch.form()); }).walk();
-  return names;
-}
-
-void Program::run(const Run& run) const {
-  Launcher(*this, run, [](const auto& launch) { launch.run(); }).walk();
+size_t Step::memory(const Launcher& launcher, int i) const {
+  return launcher.slab_bytes(makes_[i]);
 }
 
 }  // namespace esr::cuda

@@ -1,8 +1,8 @@
-// One pass over a program's steps: places values in the workspace, and hands each launch on.
+// One pass over a program's steps: joins those that share a kernel, places values in the workspace,
+// and hands each launch on. Steps take from it what they launch with.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,22 +11,22 @@
 
 namespace esr::cuda {
 
-// Hands out slabs of a workspace: the lowest that are free.
-class SlabAllocator {
+// Hands out bytes of a workspace, at multiples of 256: the lowest that are free.
+class Allocator {
  public:
-  int take(int count);
-  void give_back(int at);
-  int most() const { return most_; }
+  size_t take(size_t bytes);
+  void give_back(size_t at);
+  size_t most() const { return most_; }
 
  private:
-  std::vector<std::pair<int, int>> taken_;  // first slab and count, in order
-  int most_ = 0;
+  std::vector<std::pair<size_t, size_t>> taken_;  // first byte and count, in order
+  size_t most_ = 0;
 };
 
 class Launcher {
  public:
   struct Launch {
-    const char* name;
+    const char* name;  // what for
     std::function<std::string()> form;
     std::function<void()> run;
   };
@@ -36,54 +36,62 @@ class Launcher {
   Launcher(const Program& program, const Program::Run& run, Enqueue enqueue);
 
   void walk();
-  size_t workspace_bytes() const { return slabs_.most() * plane_bytes_; }
+  size_t workspace_bytes() const { return memory_.most(); }
 
- private:
-  bool is_stored(const Step& step, int value) const;
-  void launch(const Step& step);
-
-  void launch_input(const Step& step);
-  void launch_output(const Step& step);
-  void launch_step(const Step& step);
-  void launch_pointwise(const Step& step);
-  void launch_attention(const Step& step);
-  void launch_pooled_attention(const Step& step);
-  void enqueue_conv(const char* name, ConvEnds ends, const ConvParameters& p, const PackedConv& c);
-  void launch_plain(const PackedConv& c, int source, int residual, int result);
-
-  ConvertParameters convert(int value) const;
-  // `pointwise`: slabs that a 1x1 convolution of the result reads.
-  ConvParameters conv(const PackedConv& c, ConvEnds ends, const std::vector<int>& sources,
-                      int residual, int pointwise = 0) const;
-  ConvForm form_of(const PackedConv& c, ConvEnds ends) const;
+  // For steps.
+  const Program& program() const { return program_; }
+  const Size& size() const { return run_.size; }  // of the input pictures
+  const Size& size(int value) const { return sizes_[value]; }
+  const Device& device() const { return device_; }
+  // f16 as half_sums where the program's options and the device want them.
   Format sums_format() const;
-  SpabGeometry chosen_spab(const PackedConv& c, int channels) const;
-  // Without slabs where three convolutions are launched.
-  const SpabGeometry& spab_geometry_of(const Step& step) const;
 
-  Picture input(const Step& step) const;
-  Picture output(const Step& step) const;
-  int slab_total(int value) const {
-    return slab_count(program_.format_, program_.channels_[value]);
+  // True if another step's kernel does its work.
+  bool is_taken_in(const Step& step) const { return leaders_[step.number()] >= 0; }
+  bool is_stored(int value) const { return place_[value] != kNowhere; }
+  // Bytes of all slabs of a value.
+  size_t slab_bytes(int value) const { return program_.slabs(value) * plane_bytes(value); }
+  // A value's memory, its slabs one after the other; null: none.
+  char* memory(int value) const {
+    return is_stored(value) ? run_.workspace + place_[value] : nullptr;
   }
-  char* slab(int value) const {
-    return place_[value] < 0 ? nullptr : run_.workspace + place_[value] * plane_bytes_;
+  const char* slab(int value, int i) const {
+    return is_stored(value) ? memory(value) + i * plane_bytes(value) : nullptr;
   }
-  const char* plane(int value, int i) const;
   template <class T = char>
   const T* constant(size_t offset) const {
     return reinterpret_cast<const T*>(run_.constants + offset);
   }
+  Picture input(int number) const { return run_.inputs.empty() ? Picture{} : run_.inputs[number]; }
+  Picture output(int number) const {
+    return run_.outputs.empty() ? Picture{} : run_.outputs[number];
+  }
+
+  // `launch`: what the kernel's .cu file defines.
+  template <class Form, class Parameters>
+  void enqueue(const char* name, const Form& form, const Parameters& parameters,
+               void (*launch)(const Form&, const Parameters&, void* stream)) const {
+    enqueue_({name, [&] { return form.name(); }, [&] { launch(form, parameters, run_.stream); }});
+  }
+
+ private:
+  static constexpr size_t kNowhere = -1;
+
+  size_t plane_bytes(int value) const { return pixel_count(sizes_[value]) * kPixelBytes; }
+  void size_values();
+  void join_steps();
+  void note_last_reads();
 
   const Program& program_;
   const Program::Run& run_;
   const Enqueue enqueue_;
   const Device device_;
-  std::vector<int> place_, last_;         // of values: first slab, or -1; the last step they serve
+  std::vector<int> partners_;             // of steps: the one that each takes in, or -1
+  std::vector<int> leaders_;              // of steps: the one that takes each in, or -1
   std::vector<std::vector<int>> ending_;  // of steps: values that none after it reads
-  mutable std::map<int, SpabGeometry> spabs_;  // by channels: the search takes microseconds
-  SlabAllocator slabs_;
-  size_t plane_bytes_;
+  std::vector<size_t> place_;             // of values
+  std::vector<Size> sizes_;               // of values
+  Allocator memory_;
 };
 
 }  // namespace esr::cuda

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "geometry.h"
+#include "device.h"
 
 namespace esr::cuda {
 namespace {
@@ -44,9 +44,9 @@ void put(Format format, double value, char* to) {
 }  // namespace
 
 std::vector<char> pack_weights(Format format, const ConvSpec& spec, const std::vector<int>& sources,
-                               int tiles) {
+                               int n_tiles) {
   const int unit = slab_channels(format), bytes = kPixelBytes / unit;
-  const int taps = spec.kernel * spec.kernel, columns = 8 * tiles;
+  const int taps = spec.kernel * spec.kernel, columns = 8 * n_tiles;
   int slabs = 0;
   for (int channels : sources) slabs += slab_count(format, channels);
   const int blocks = divide_up(spec.out_channels, columns);
@@ -54,8 +54,8 @@ std::vector<char> pack_weights(Format format, const ConvSpec& spec, const std::v
   const auto place = [&](int column, int slab, int tap, int k) {
     const size_t row =
         ((size_t(column / columns) * slabs + slab) * taps + tap) * columns + column % columns;
-    const int half = k * bytes / 16 ^ (column % columns >> 2 & 1);
-    return packed.data() + row * kPixelBytes + half * 16 + k * bytes % 16;
+    const int chunk = k * bytes / 16 ^ (column % columns >> 2 & 1);
+    return packed.data() + row * kPixelBytes + chunk * 16 + k * bytes % 16;
   };
   int first_slab = 0, first_channel = 0;
   for (int channels : sources) {
@@ -70,8 +70,8 @@ std::vector<char> pack_weights(Format format, const ConvSpec& spec, const std::v
   return packed;
 }
 
-std::vector<float> pack_bias(const ConvSpec& spec, int tiles) {
-  std::vector<float> packed(size_t(divide_up(spec.out_channels, 8 * tiles)) * 8 * tiles);
+std::vector<float> pack_bias(const ConvSpec& spec, int n_tiles) {
+  std::vector<float> packed(size_t(divide_up(spec.out_channels, 8 * n_tiles)) * 8 * n_tiles);
   if (spec.bias)
     for (int o = 0; o < spec.out_channels; ++o) packed[o] = float(spec.bias[o]);
   return packed;

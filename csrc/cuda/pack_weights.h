@@ -8,14 +8,14 @@
 
 namespace esr::cuda {
 
-// [layer][slab][tap][8 tiles columns][32 bytes]: of each column the numbers of one slab's
-// channels, its 16-byte halves placed as pixels' halves are (halo.cuh). `sources`: the channels of
+// [layer][slab][tap][8 n_tiles columns][32 bytes]: of each column the numbers of one slab's
+// channels, its two chunks of 16 bytes placed as pixels' are (halo.cuh). `sources`: the channels of
 // each value that the convolution reads, which begin a slab of their own. Numbers are rounded once,
 // TF32 too; what no channel or column fills is zero.
 std::vector<char> pack_weights(Format format, const ConvSpec& spec, const std::vector<int>& sources,
-                               int tiles);
+                               int n_tiles);
 
-// [layer][8 tiles columns]
-std::vector<float> pack_bias(const ConvSpec& spec, int tiles);
+// [layer][8 n_tiles columns]
+std::vector<float> pack_bias(const ConvSpec& spec, int n_tiles);
 
 }  // namespace esr::cuda

@@ -2,9 +2,9 @@
 // (colour * r + i) * r + j of pixel (y, x) is the colour of pixel (r y + i, r x + j).
 #pragma once
 
-#include "parameters.h"
 #include "patch.cuh"
 #include "picture.cuh"
+#include "steps/conv_launch.h"
 
 namespace esr::cuda {
 
@@ -46,12 +46,12 @@ ESR_DEVICE void store_sub_pixels(const ConvParameters& p, const SubPixel (&sub)[
 }
 
 // Rows of 16 pixels, the first of them (n, y, x); channels from `column` on.
-template <int kRows, int kTiles>
-ESR_DEVICE void store_shuffled(const ConvParameters& p, const float (&sum)[kRows][kTiles][4], int n,
-                               int y, int x, int column) {
+template <int kRows, int kNTiles>
+ESR_DEVICE void store_shuffled(const ConvParameters& p, const float (&sum)[kRows][kNTiles][4],
+                               int n, int y, int x, int column) {
   const int lane = lane_index();
   ESR_UNROLL
-  for (int t = 0; t < kTiles; ++t) {
+  for (int t = 0; t < kNTiles; ++t) {
     const int channel = column + 8 * t + lane % 4 * 2;
     const int count = p.out_channels - channel;  // of the two that exist, or more
     if (count <= 0) continue;

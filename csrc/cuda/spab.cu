@@ -1,6 +1,5 @@
 // The instantiations and the launch of spab.
 #include "cuda_launch.cuh"
-#include "launch.h"
 #include "spab.cuh"
 
 namespace esr::cuda {

@@ -15,7 +15,7 @@
 
 #include "epilogue.cuh"
 #include "halo.cuh"
-#include "parameters.h"
+#include "steps/spab.h"
 
 namespace esr::cuda {
 
@@ -40,7 +40,7 @@ class SpabBlock {
       commit_copies();
       const int step = time - conv;
       if (step < 0 || step >= steps) continue;
-      float sum[kRows][kTiles][4];
+      float sum[kRows][kNTiles][4];
       start_sums<kRows>(p_.bias[conv], sum);
       multiply(conv, step, sum);
       conv == 2 ? store_result(step, sum) : store_ring(conv, step, sum);
@@ -50,7 +50,7 @@ class SpabBlock {
 
  private:
   using Shape = SpabShape<kSlabs, kRows, kPatches>;
-  static constexpr int kTiles = 2 * kSlabs;
+  static constexpr int kNTiles = 2 * kSlabs;
   static constexpr int kPitch = Shape::kPitch;
 
   ESR_DEVICE static int warp() { return thread_index() / 32; }
@@ -83,7 +83,7 @@ class SpabBlock {
   ESR_DEVICE bool inside(int y, int x) const {
     return y >= 0 && y < p_.size.height && x >= 0 && x < p_.size.width;
   }
-  // Whether this block writes results there.
+  // True where this block writes results.
   ESR_DEVICE bool is_own(int y, int x) const {
     return y >= band_.top && y < band_.bottom && x >= band_.left &&
            x < band_.left + Shape::kOutColumns && x < p_.size.width;
@@ -98,25 +98,26 @@ class SpabBlock {
     constexpr int kPieces = kSlabs * kRows * kPitch * 2;
     ESR_ROLLED
     for (int i = thread_index(); i < kPieces; i += Shape::kThreads) {
-      const int half = i % 2, column = i / 2 % kPitch, row = i / 2 / kPitch % kRows;
+      const int chunk = i % 2, column = i / 2 % kPitch, row = i / 2 / kPitch % kRows;
       const int slab = i / 2 / kPitch / kRows;
       const int y = band_.top - 1 + step * kRows + row, x = band_.left - 3 + column;
       const bool valid = inside(y, x);
-      const int64_t from = valid ? pixel(slab, y, x) * kPixelBytes + 16 * half : 0;
-      copy_async(row_address(0, step, row, slab) + half_address(column, half), p_.x + from, valid);
+      const int64_t from = valid ? pixel(slab, y, x) * kPixelBytes + 16 * chunk : 0;
+      copy_async(row_address(0, step, row, slab) + swizzled_address(column, chunk), p_.x + from,
+                 valid);
     }
   }
 
-  ESR_DEVICE void multiply(int conv, int step, float (&sum)[kRows][kTiles][4]) const {
+  ESR_DEVICE void multiply(int conv, int step, float (&sum)[kRows][kNTiles][4]) const {
     ESR_ROLLED
     for (int slab = 0; slab < kSlabs; ++slab)
       multiply_slab<F, 9>(
           sum, [=](int row) { return row_address(conv, step, row - 2, slab); }, patch_column(),
-          (conv * kSlabs + slab) * slab_weight_bytes(9, kTiles));
+          (conv * kSlabs + slab) * slab_weight_bytes(9, kNTiles));
   }
 
   // t or v, for the next convolution; zero outside of the picture, as its padding is.
-  ESR_DEVICE void store_ring(int conv, int step, const float (&sum)[kRows][kTiles][4]) const {
+  ESR_DEVICE void store_ring(int conv, int step, const float (&sum)[kRows][kNTiles][4]) const {
     const int column = patch_column() + piece_pixel();
     const int x = band_.left - 2 + conv + column;
     ESR_UNROLL
@@ -131,7 +132,7 @@ class SpabBlock {
         const Bytes16 piece = pack_piece<F>(value);
         const bool kept = inside(y, x);
         store_shared16(
-            row_address(conv + 1, step, r, slab) + half_address(column, lane_index() & 1),
+            row_address(conv + 1, step, r, slab) + swizzled_address(column, lane_index() & 1),
             kept ? piece : Bytes16{});
         if (conv == 0 && p_.t && is_own(y, x))
           store_global(reinterpret_cast<Bytes16*>(p_.t + pixel(slab, y, x) * kPixelBytes) +
@@ -141,7 +142,7 @@ class SpabBlock {
     }
   }
 
-  ESR_DEVICE void store_result(int step, const float (&sum)[kRows][kTiles][4]) const {
+  ESR_DEVICE void store_result(int step, const float (&sum)[kRows][kNTiles][4]) const {
     const int column = patch_column(), x = band_.left + column;
     const int right = p_.size.width - band_.left < Shape::kOutColumns ? p_.size.width - band_.left
                                                                       : Shape::kOutColumns;

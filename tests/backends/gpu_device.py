@@ -1,4 +1,4 @@
-"""Where the GPU backends' tests run: on a GPU; or, Triton's, in its interpreter when
+"""The device of the GPU backends' tests: a GPU; or, for Triton's, its interpreter when
 ``TRITON_INTERPRET=1``."""
 
 from __future__ import annotations

@@ -70,7 +70,6 @@ def test_wrong_runs(words, inputs, outputs, size, element):
     ("words", "format_", "force"),
     [
         ("unknown way to make a spab 'both'", "f16", {"spab": "both"}),
-        ("tf32 has no spab in one kernel", "tf32", {"spab": "fused"}),
         ("2, 4, 6 or 8 tiles, not 5", "f16", {"n_tiles": 5}),
         ("1 or 2 blocks per SM, not 3", "f16", {"blocks_per_sm": 3}),
         ("shared_bytes must be 1 or more", "f16", {"shared_bytes": 0}),
@@ -81,6 +80,12 @@ def test_wrong_runs(words, inputs, outputs, size, element):
 def test_forms_that_do_not_exist(words, format_, force):
     with pytest.raises(ValueError, match=words):
         emulator().cuda.Program(format_, **force)
+
+
+def test_tf32_has_no_fused_spab():
+    program = emulator().cuda.Program("tf32", spab="fused")
+    with pytest.raises(ValueError, match="tf32 has no spab in one kernel"):
+        program.spab(program.input(3), SPAB)
 
 
 @pytest.mark.parametrize(

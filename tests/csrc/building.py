@@ -176,7 +176,7 @@ def _emulated_folder() -> Path:
 @cache
 def _emulated_objects() -> list[Path]:
     """``csrc/cuda`` without the .cu files, in whose place the emulator launches."""
-    sources = [*(PROJECT / "csrc/cuda").glob("*.cpp"), HERE / "emulated_launch.cpp"]
+    sources = [*(PROJECT / "csrc/cuda").rglob("*.cpp"), HERE / "emulated_launch.cpp"]
     objects = {source: _emulated_folder() / f"{source.stem}.o" for source in sources}
     words = (tool("g++", "c++"), *_EMULATED, "-c")
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,9 +1,8 @@
 // esa on the emulated GPU, from a = conv1(x) on, against plain loops in double.
 #include "cuda_harness.h"
-#include "esa.h"
 #include "esa_reference.h"
-#include "launch.h"
 #include "pack_weights.h"
+#include "steps/esa.h"
 
 using namespace esr;
 using namespace esr::cuda;
@@ -53,7 +52,7 @@ Batch from_slabs(Format format, const char* slabs, const Size& size, int channel
 // Everything on the device, and the launch.
 class Launched {
  public:
-  Launched(Format format, const Esa& esa, const Batch& a, const Batch& q)
+  Launched(Format format, const test::Esa& esa, const Batch& a, const Batch& q)
       : format_(format), p_{{a.batch, a.height, a.width}} {
     p_.geometry = esa_geometry(kH100, format, a.channels, q.channels, p_.size);
     const EsaGeometry& g = p_.geometry;
@@ -120,7 +119,7 @@ class Comparison {
 void check(const std::string& name, Format format, const Size& size, int channels, int f,
            double special = 0) {
   Random random(channels + f);
-  const Esa esa(random, channels, f);
+  const test::Esa esa(random, channels, f);
   Batch a = exact_batch(random, size, f);
   const Batch q = exact_batch(random, size, channels);
   if (special != 0) a.at(size.batch - 1, f - 1, size.height / 2, 3) = special;

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "checks.h"
-#include "geometry.h"
 #include "halo.cuh"
+#include "steps/spab.h"
 
 using namespace esr::cuda;
 using namespace test;
@@ -50,8 +50,8 @@ std::string text(const char* what, int channels, const Size& s) {
 
 void check_conv(const Device& device, Format format, int taps, int in, int out, const Size& size) {
   const int slabs = slab_count(format, in);
-  const ConvGeometry g =
-      conv_geometry(device, {format, taps, slabs, out, conv_tiles(format, out)}, size);
+  const ConvForm form{format, taps, conv_tiles(format, out), ConvEnds::slabs};
+  const ConvGeometry g = conv_geometry(device, {form, slabs, out}, size);
   const std::string what = text("conv", out, size);
   expect(g.shared_bytes <= device.shared_bytes, what + ": too much shared memory");
   const int own = (g.resident ? slabs : g.stages) * slab_weight_bytes(taps, g.n_tiles) +
@@ -86,8 +86,8 @@ void check_spab(const Device& device, int channels, const Size& size) {
 // A 1x1 convolution within a 3x3 one, at its largest.
 void check_pointwise(const Device& device, Format format, int channels) {
   const int slabs = slab_count(format, channels);
-  const ConvShape shape{
-      format, 9, slabs, channels, conv_tiles(format, channels), kMaxPointwiseSlabs};
+  const ConvForm form{format, 9, conv_tiles(format, channels), ConvEnds::to_pointwise};
+  const ConvShape shape{form, slabs, channels, kMaxPointwiseSlabs};
   const ConvGeometry g = conv_geometry(device, shape, {1, 339, 510});
   expect(g.shared_bytes <= device.shared_bytes, "pointwise: too much shared memory");
 }
@@ -105,21 +105,22 @@ void check_forms() {
 // One kernel on large pictures, whose maps no cache holds; three convolutions on small ones.
 void check_choice() {
   const auto pays = [](const Size& size) {
-    return spab_pays(spab_geometry(kDevices[2], Format::f16, 28, size), kDevices[2], size);
+    return spab_profitable(spab_geometry(kDevices[2], Format::f16, 28, size), kDevices[2], size);
   };
   expect(pays({1, 1080, 1920}) && pays({1, 720, 1280}), "spab in one kernel at 1080p and 720p");
   expect(!pays({1, 256, 256}) && !pays({1, 339, 510}), "spab apart on small pictures");
   const Device a100 = kDevices[0];
-  expect(!spab_pays(spab_geometry(a100, Format::f16, 48, {1, 1080, 1920}), a100, {1, 1080, 1920}),
+  expect(!spab_profitable(spab_geometry(a100, Format::f16, 48, {1, 1080, 1920}), a100,
+                          {1, 1080, 1920}),
          "spab apart where it does not fit");
 }
 
 // The eight 16-byte rows of each matrix lie in different banks of 4 bytes.
 void check_banks() {
   for (int column = 0; column < 64; ++column)
-    for (int half = 0; half < 2; ++half) {
+    for (int chunk = 0; chunk < 2; ++chunk) {
       std::set<uint32_t> places;
-      for (int i = 0; i < 8; ++i) places.insert(half_address(column + i, half) % 128 / 16);
+      for (int i = 0; i < 8; ++i) places.insert(swizzled_address(column + i, chunk) % 128 / 16);
       expect(places.size() == 8, "bank conflicts at column " + std::to_string(column));
     }
 }

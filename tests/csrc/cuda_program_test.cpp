@@ -3,6 +3,10 @@
 #include <array>
 
 #include "cuda_reference.h"
+#include "steps/conv.h"
+#include "steps/input.h"
+#include "steps/output.h"
+#include "steps/spab.h"
 
 using namespace esr;
 using namespace esr::cuda;
@@ -29,20 +33,20 @@ void check_conv(const Case& c, const std::vector<int>& inputs, int out, int kern
   std::vector<int> values;
   for (int channels : inputs) {
     pictures.push_back(exact_batch(random, c.size, channels));
-    values.push_back(program.input(channels, nullptr));
+    values.push_back(program.add<Input>(channels, nullptr)[0]);
     in += channels;
   }
-  const Conv conv(random, out, in, kernel, act, .25f);
+  const test::Conv conv(random, out, in, kernel, act, .25f);
   const Batch all = concat(pictures);
   Batch u(0, 0, 0, 0);
   int skip = -1;
   if (residual) {
     u = exact_batch(random, c.size, out);
     pictures.push_back(u);
-    skip = program.input(out, nullptr);
+    skip = program.add<Input>(out, nullptr)[0];
   }
-  const int y = program.conv(values, conv.spec(), skip);
-  program.output(y, 1, -1);
+  const int y = program.add<esr::cuda::Conv>(values, conv.spec(), skip)[0];
+  program.add<esr::cuda::Output>(y, 1, -1);
   const Batch expected = conv.apply(all, residual ? &u : nullptr);
   expect_equal(c.name, run(program, c.device, pictures, {{y, 1}})[0], expected, rounding(c.format));
 }
@@ -51,12 +55,13 @@ void check_tail(const Case& c, int in, int colours, int factor, bool skip, Eleme
   Random random(11);
   Program program(c.format);
   const Batch x = exact_batch(random, c.size, in), under = exact_batch(random, c.size, colours);
-  const int value = program.input(in, nullptr), picture = program.input(colours, nullptr);
-  Conv conv(random, colours * factor * factor, in, 3);
+  const int value = program.add<Input>(in, nullptr)[0],
+            picture = program.add<Input>(colours, nullptr)[0];
+  test::Conv conv(random, colours * factor * factor, in, 3);
   if (element == Element::u8)  // levels within and beyond 0..1
     for (double& w : conv.weight) w /= 32;
-  const int y = program.conv({value}, conv.spec(), -1);
-  program.output(y, factor, skip ? picture : -1);
+  const int y = program.add<esr::cuda::Conv>(std::vector{value}, conv.spec(), -1)[0];
+  program.add<esr::cuda::Output>(y, factor, skip ? picture : -1);
   const auto names = program.launches(c.device, c.size);
   expect(names.back() == "conv3x3_pixel_shuffle", c.name + ": the tail is not fused");
   Batch expected = shuffle(conv.apply(x), factor, skip ? &under : nullptr);
@@ -71,15 +76,16 @@ void check_spab(const Case& c, int channels, bool fused) {
   Random random(13);
   Program program(c.format);
   const Batch x = exact_batch(random, c.size, channels);
-  std::vector<Conv> convs;
+  std::vector<test::Conv> convs;
   for (int i = 0; i < 3; ++i) {
     convs.emplace_back(random, channels, channels, 3, i < 2 ? Act::silu : Act::spab);
     for (double& w : convs.back().weight) w /= 16;
   }
-  const auto [o, t] = program.spab(program.input(channels, nullptr), convs[0].spec(),
-                                   convs[1].spec(), convs[2].spec());
-  program.output(o, 1, -1);
-  program.output(t, 1, -1);
+  const auto values = program.add<Spab>(program.add<Input>(channels, nullptr)[0], convs[0].spec(),
+                                        convs[1].spec(), convs[2].spec());
+  const int o = values[0], t = values[1];
+  program.add<esr::cuda::Output>(o, 1, -1);
+  program.add<esr::cuda::Output>(t, 1, -1);
   const auto names = program.launches(c.device, c.size);
   expect((names[1] == "spab") == fused, c.name + ": launched as " + names[1]);
   const Batch expected_t = convs[0].apply(x);
@@ -100,10 +106,11 @@ void check_levels(const Case& c) {
   shifted.fill([&](int n, int ch, int row, int column) {
     return double(float(x.at(n, ch, row, column)) + float(shift[ch]));
   });
-  const Conv conv(random, 20, 3, 3, Act::relu);
+  const test::Conv conv(random, 20, 3, 3, Act::relu);
   Program program(c.format);
-  const int y = program.conv({program.input(3, shift)}, conv.spec(), -1);
-  program.output(y, 1, -1);
+  const int y = program.add<esr::cuda::Conv>(std::vector{program.add<Input>(3, shift)[0]},
+                                             conv.spec(), -1)[0];
+  program.add<esr::cuda::Output>(y, 1, -1);
   expect(program.launches(c.device, c.size)[0] == "conv_act from picture",
          c.name + ": the picture is packed first");
   expect_equal(c.name, run(program, c.device, {x}, {{y, 1}}, Element::f32, Element::u8)[0],
@@ -115,18 +122,36 @@ void check_pointwise(const Case& c, int channels, int other, bool fused) {
   Random random(17);
   Program program(c.format);
   const Batch a = exact_batch(random, c.size, channels), b = exact_batch(random, c.size, other);
-  const Conv first(random, channels, channels + other, 3, Act::lrelu, .25f);
-  Conv second(random, channels, 2 * channels + other, 1);
-  const int left = program.input(channels, nullptr), right = program.input(other, nullptr);
-  const int y = program.conv({left, right}, first.spec(), left);
-  const int z = program.conv({left, y, right}, second.spec(), -1);
-  program.output(z, 1, -1);
+  const test::Conv first(random, channels, channels + other, 3, Act::lrelu, .25f);
+  test::Conv second(random, channels, 2 * channels + other, 1);
+  const int left = program.add<Input>(channels, nullptr)[0],
+            right = program.add<Input>(other, nullptr)[0];
+  const int y = program.add<esr::cuda::Conv>(std::vector{left, right}, first.spec(), left)[0];
+  const int z = program.add<esr::cuda::Conv>(std::vector{left, y, right}, second.spec(), -1)[0];
+  program.add<esr::cuda::Output>(z, 1, -1);
   const auto names = program.launches(c.device, c.size);
   expect((names[2] == "conv_act, conv1x1") == fused, c.name + ": launched as " + names[2]);
   const Batch middle = operand(first.apply(concat({a, b}), &a), c.format);
   expect_equal(c.name, run(program, c.device, {a, b}, {{z, 1}})[0],
                second.apply(concat({a, middle, b})), rounding(c.format),
                16 * operand_rounding(c.format));
+}
+
+// A 1x1 convolution of two 3x3 ones: a kernel does the work of one of them and its own.
+void check_two_into_pointwise(const Case& c, int channels) {
+  Random random(29);
+  Program program(c.format);
+  const Batch a = exact_batch(random, c.size, channels);
+  const test::Conv left(random, channels, channels, 3), right(random, channels, channels, 3);
+  const test::Conv last(random, channels, 2 * channels, 1);
+  const int x = program.add<Input>(channels, nullptr)[0];
+  const int y = program.add<esr::cuda::Conv>(std::vector{x}, left.spec(), -1)[0];
+  const int z = program.add<esr::cuda::Conv>(std::vector{x}, right.spec(), -1)[0];
+  const int out = program.add<esr::cuda::Conv>(std::vector{y, z}, last.spec(), -1)[0];
+  program.add<esr::cuda::Output>(out, 1, -1);
+  const Batch between = operand(concat({left.apply(a), right.apply(a)}), c.format);
+  expect_equal(c.name, run(program, c.device, {a}, {{out, 1}})[0], last.apply(between),
+               rounding(c.format), 16 * operand_rounding(c.format));
 }
 
 const std::array<std::pair<const char*, Format>, 3> kFormats{
@@ -151,6 +176,7 @@ void check_format(const std::string& name, Format format) {
   check_pointwise(of("pointwise, 28", {2, 17, 35}), 28, 3, is_16_bit);
   check_pointwise(of("pointwise, 52", {1, 5, 9}, kGeForce), 52, 20, is_16_bit);
   check_pointwise(of("pointwise, 70", {1, 5, 9}), 70, 20, false);
+  check_two_into_pointwise(of("two into pointwise", {1, 9, 35}), 20);
   check_tail(of("tail, factor 4", {1, 18, 35}), 28, 3, 4, true, Element::f32);
   check_tail(of("tail, factor 4, own type", {2, 5, 6}), 28, 3, 4, true, own_element(format));
   check_tail(of("tail, factor 3", {1, 7, 20}), 20, 3, 3, false, own_element(format));
@@ -163,13 +189,14 @@ void check_half_sums() {
   Random random(19);
   const Size size{1, 19, 37};
   const Batch x = exact_batch(random, size, 28);
-  Conv conv(random, 28, 28, 3, Act::lrelu, .25f);  // into slabs
+  test::Conv conv(random, 28, 28, 3, Act::lrelu, .25f);  // into slabs
   for (double& w : conv.weight) w *= 33. / 32;
   double errors[2];
   for (auto half_sums : {Options::HalfSums::never, Options::HalfSums::always}) {
     Program program(Format::f16, {.half_sums = half_sums});
-    const int y = program.conv({program.input(28, nullptr)}, conv.spec(), -1);
-    program.output(y, 1, -1);
+    const int y = program.add<esr::cuda::Conv>(std::vector{program.add<Input>(28, nullptr)[0]},
+                                               conv.spec(), -1)[0];
+    program.add<esr::cuda::Output>(y, 1, -1);
     const Batch result = run(program, kGeForce, {x}, {{y, 1}})[0], truth = conv.apply(x);
     double& worst = errors[half_sums == Options::HalfSums::always];
     worst = 0;

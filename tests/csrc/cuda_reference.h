@@ -1,6 +1,7 @@
 // What programs of csrc/cuda compute, as plain loops in double.
 #pragma once
 
+#include "../../csrc/conv_spec.h"
 #include "cuda_harness.h"
 
 namespace test {

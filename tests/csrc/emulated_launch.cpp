@@ -1,11 +1,10 @@
-// Every launch of csrc/cuda/launch.h, run in the emulator: what the .cu files do on a GPU.
+// Every launch, run in the emulator: what the .cu files do on a GPU.
 
 #include "conv_act.cuh"
 #include "convert.cuh"
 #include "cuda_emulator.h"
 #include "esa.cuh"
 #include "esa_gate.cuh"
-#include "launch.h"
 #include "spab.cuh"
 
 namespace esr::cuda {

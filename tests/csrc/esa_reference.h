@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "../../csrc/conv_spec.h"
 #include "cuda_harness.h"
 
 namespace test {

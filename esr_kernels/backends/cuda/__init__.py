@@ -62,7 +62,7 @@ def _numbers(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
 
 
 def rounding(dtype: torch.dtype, device: torch.device) -> torch.dtype:
-    """The dtype in which plain torch has as many digits: bfloat16 for sums in float16."""
+    """Return the dtype in which plain torch has as many digits: bfloat16 for sums in float16."""
     if dtype == torch.float16 and sums_in_float16(device):
         return torch.bfloat16
     return gpu.rounding(dtype)

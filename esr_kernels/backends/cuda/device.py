@@ -1,4 +1,4 @@
-"""What the kernels are told of a GPU."""
+"""The properties of a GPU that launches depend on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from .. import gpu
 
 
 class Limits(NamedTuple):
-    """What launches depend on.
+    """Properties of one GPU.
 
-    ``sm_count``: streaming multiprocessors. ``shared_bytes``: of memory that a block may have.
-    ``fast_half_sums``: products of float16 are twice as fast where their sums are float16, too.
+    Attributes:
+        sm_count: number of streaming multiprocessors.
+        shared_bytes: shared memory that a block may have.
+        fast_half_sums: True if products of float16 are faster with sums in float16.
     """
 
     sm_count: int
@@ -26,7 +28,7 @@ class Limits(NamedTuple):
 
 @cache
 def limits(device: torch.device) -> Limits:
-    """Those of a GPU."""
+    """Return the properties of a GPU."""
     found = torch.cuda.get_device_properties(device)
     # Older versions of torch do not tell; no GPU from compute capability 8.0 up has less.
     shared_bytes = getattr(found, "shared_memory_per_block_optin", 99 * 1024)
@@ -36,12 +38,12 @@ def limits(device: torch.device) -> Limits:
 
 
 def sums_in_float16(device: torch.device) -> bool:
-    """Whether sums of float16 are kept in float16: where the user allows it, and it is faster."""
+    """Return True if sums of float16 stay in float16: the user allows it, and it is faster."""
     return gpu.allows_float16_sums() and limits(device).fast_half_sums
 
 
 @contextmanager
 def current_stream(device: torch.device) -> Iterator[int]:
-    """Makes the device current; gives the address of its current stream."""
+    """Make the device current; yield the address of its current stream."""
     with torch.cuda.device(device):
         yield torch.cuda.current_stream(device).cuda_stream

@@ -1,8 +1,7 @@
-"""Every form in which the CUDA kernels are compiled, each with operands that launch it.
+"""Test cases for every form in which the CUDA kernels are compiled.
 
-A form is picked by estimates that depend on the GPU and on the picture's size, so that a few calls
-of each op leave most of them out. Here a form is forced, through the same programs that networks
-use.
+Estimates choose a form by GPU and picture size, so a few calls of each op miss most of them. Each
+case here forces one form, through the same programs that networks use.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ _DTYPES = {
 _SPAB_KIB = {(4, 4): 227, (2, 4): 163, (2, 2): 99, (2, 3): 227}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
-    """A case that launches one form.
+    """A test case that launches one kernel form.
 
     Attributes:
         name: of the form, as in ``_C.cuda.forms()``, and what else is peculiar about the case.
@@ -110,14 +109,14 @@ def run(form: Form, device: torch.device) -> list[Tensor]:
 
 
 def launched(form: Form, device: torch.device) -> list[str]:
-    """Names of the kernel forms that :func:`run` launches there, in order."""
+    """Return the names of the kernel forms that :func:`run` launches there, in order."""
     builder, pictures = _lower(form, form.args, form.pointwise)
     n, _, height, width = pictures[0].shape
     return builder.program.forms(limits(device), (n, height, width))
 
 
 def unfit(form: Form, device: torch.device) -> str | None:
-    """Why the form cannot be launched on this GPU, None if it can."""
+    """Return the reason why the form cannot be launched on this GPU, None if it can."""
     try:
         names = launched(form, device)
     except ValueError as error:
@@ -140,7 +139,7 @@ def expected(form: Form, dtype: torch.dtype = torch.float64) -> list[Tensor]:
 
 
 def _lower(form: Form, args: tuple, pointwise: tuple) -> tuple[Builder, list[Tensor]]:
-    """The form's program, and the pictures that it reads."""
+    """Build the form's program; return it with the pictures that it reads."""
     builder, pictures = Builder(form.dtype, **form.force), []
 
     def read(x: Tensor) -> int:
@@ -156,7 +155,7 @@ def _lower(form: Form, args: tuple, pointwise: tuple) -> tuple[Builder, list[Ten
 
 
 def _cases(name: str, ops: Mapping[str, Op]) -> Iterator[Form]:
-    """Those that launch the form of this name."""
+    """Yield the cases of the form with this name."""
     for pattern, cases in _CASES.items():
         if found := re.fullmatch(pattern, name):
             form, *numbers = found.groups()

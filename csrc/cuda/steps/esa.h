@@ -6,10 +6,11 @@
 // The two small maps are float32, pixel by pixel with 8 `n_tiles` channels each.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
-#include "../conv_spec.h"
-#include "geometry.h"
+#include "../step.h"
+#include "conv.h"
 
 namespace esr::cuda {
 
@@ -26,10 +27,10 @@ struct EsaPoolTile {
 
   // Of conv2's pixels, which take the place of a's. With 8 channels more than there are, the stores
   // of a product touch every bank equally.
-  static constexpr int pixel_bytes(int tiles) { return 4 * (8 * tiles + 8); }
-  static constexpr int shared_bytes(int tiles, int slabs) {
-    return slabs * slab_weight_bytes(9, tiles) +
-           std::max(kInputBytes, kSide * kSide * pixel_bytes(tiles));
+  static constexpr int pixel_bytes(int n_tiles) { return 4 * (8 * n_tiles + 8); }
+  static constexpr int shared_bytes(int n_tiles, int slabs) {
+    return slabs * slab_weight_bytes(9, n_tiles) +
+           std::max(kInputBytes, kSide * kSide * pixel_bytes(n_tiles));
   }
 };
 
@@ -39,7 +40,7 @@ constexpr int kEsaGateThreads = 256;
 struct EsaGeometry {
   int n_tiles, slabs;  // of a: products of 8 columns, and slabs
   int height, width;   // of the pooled map
-  int down, across;    // tiles of it
+  int down, across;    // blocks' tiles of it
   int gate_columns;    // of conv4, padded to 16
   int pool_blocks, map_blocks, gate_blocks;
   int pool_shared_bytes, gate_shared_bytes;
@@ -49,7 +50,7 @@ struct EsaGeometry {
 EsaGeometry esa_geometry(const Device& device, Format format, int a_channels, int q_channels,
                          const Size& size);
 
-// Of both small maps; never more than a slab of a has.
+// Of both small maps.
 inline size_t esa_map_bytes(const EsaGeometry& g, const Size& size) {
   return size_t(2) * size.batch * g.height * g.width * 8 * g.n_tiles * sizeof(float);
 }
@@ -68,11 +69,44 @@ struct EsaParameters {
   const float *bias2, *bias3, *bias_f, *bias4;
 };
 
-// conv3's weights: [tap][in][out], 8 tiles of both.
-std::vector<float> pack_esa_map(const ConvSpec& conv3, int tiles);
+struct EsaForm {
+  Format format;
+  int n_tiles;
 
-// conv4's, whose operand is what a product has left in a lane. A lane's TF32 numbers, two columns
-// side by side, are there taken for k and k + 4.
+  bool operator==(const EsaForm&) const = default;
+  std::string name() const;
+  template <class Add>
+  static constexpr void each(Add add) {
+    for (Format format : {Format::f16, Format::bf16, Format::tf32})
+      for (int n_tiles : {2, 4}) add(EsaForm{format, n_tiles});
+  }
+};
+
+void launch_esa(const EsaForm& form, const EsaParameters& parameters, void* stream);
+
+// conv3's weights: [tap][in][out], 8 n_tiles of both.
+std::vector<float> pack_esa_map(const ConvSpec& conv3, int n_tiles);
+
+// conv4's, whose fragment `a` is what a product has left in a lane. A lane's TF32 numbers, two
+// columns side by side, are there taken for k and k + 4.
 std::vector<char> pack_esa_gate(Format format, const ConvSpec& conv4, int columns);
+
+// From q and a = conv1(q); makes the result, and both small maps, which are its own.
+class Esa : public Step {
+ public:
+  // Throws std::invalid_argument where `a` has more than kEsaMaxChannels.
+  Esa(Program& program, int q, int a, const ConvSpec& conv_f, const ConvSpec& conv2,
+      const ConvSpec& conv3, const ConvSpec& conv4);
+
+  size_t memory(const Launcher& launcher, int i) const override;
+  // Throws std::invalid_argument where the picture is too small for the pooling.
+  void launch(const Launcher& launcher, const Step* taken_in) const override;
+
+ private:
+  EsaGeometry geometry(const Launcher& launcher) const;
+
+  const int a_channels_, q_channels_;
+  size_t conv2_, conv3_, conv4_, conv_f_, bias2_, bias3_, bias4_, bias_f_;  // constants
+};
 
 }  // namespace esr::cuda
