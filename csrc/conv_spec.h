@@ -4,9 +4,9 @@
 namespace esr {
 
 // What becomes of a convolution's sum y and the residual u, if there is one: act(y) + u, but
-//   spab   (y + u) * (sigmoid(y) - 1/2)
+//   span_gate  (y + u) * (sigmoid(y) - 1/2)
 //   gate   u * sigmoid(y)
-#define ESR_FOR_EACH_ACT(X) X(none) X(relu) X(lrelu) X(silu) X(gelu) X(spab) X(gate)
+#define ESR_FOR_EACH_ACT(X) X(none) X(relu) X(lrelu) X(silu) X(gelu) X(span_gate) X(gate)
 
 #define ESR_NAME(act) act,
 enum class Act { ESR_FOR_EACH_ACT(ESR_NAME) };
@@ -16,7 +16,7 @@ enum class Act { ESR_FOR_EACH_ACT(ESR_NAME) };
 inline constexpr const char* kActNames[] = {ESR_FOR_EACH_ACT(ESR_STRING)};
 #undef ESR_STRING
 
-constexpr bool needs_residual(Act act) { return act == Act::spab || act == Act::gate; }
+constexpr bool needs_residual(Act act) { return act == Act::span_gate || act == Act::gate; }
 
 // Constants of one convolution in double, [out][in][k][k].
 struct ConvSpec {

@@ -27,12 +27,11 @@ Element element_of(const std::string& name) {
   return Element(index_of<4>({"f32", "f16", "bf16", "u8"}, name, "type of elements"));
 }
 
-Options options_of(const std::string& spab, const std::string& half_sums,
+Options options_of(const std::string& fusion, const std::string& half_sums,
                    std::optional<int> n_tiles, std::optional<int> blocks_per_sm,
                    std::optional<int> shared_bytes) {
   Options options;
-  options.fusion =
-      Options::Fusion(index_of<3>({"auto", "fused", "apart"}, spab, "way to make a spab"));
+  options.fusion = Options::Fusion(index_of<3>({"auto", "fused", "apart"}, fusion, "fusion"));
   options.half_sums =
       Options::HalfSums(index_of<3>({"never", "auto", "always"}, half_sums, "use of half sums"));
   const auto positive = [](const char* name, std::optional<int> value) {
@@ -111,13 +110,13 @@ void esr::bindings::define_cuda(py::module_& parent) {
   // Of this module only: the tests have another, of the same program in their emulator.
   py::class_<CudaProgram> program(m, "Program", "Steps over slabs of pixels.", py::module_local());
   program.def(
-      py::init([](const std::string& format, const std::string& spab, const std::string& half_sums,
-                  std::optional<int> n_tiles, std::optional<int> blocks_per_sm,
-                  std::optional<int> shared_bytes) {
+      py::init([](const std::string& format, const std::string& fusion,
+                  const std::string& half_sums, std::optional<int> n_tiles,
+                  std::optional<int> blocks_per_sm, std::optional<int> shared_bytes) {
         return std::make_unique<CudaProgram>(
-            format_of(format), options_of(spab, half_sums, n_tiles, blocks_per_sm, shared_bytes));
+            format_of(format), options_of(fusion, half_sums, n_tiles, blocks_per_sm, shared_bytes));
       }),
-      "format"_a, py::kw_only(), "spab"_a = "auto", "half_sums"_a = "never",
+      "format"_a, py::kw_only(), "fusion"_a = "auto", "half_sums"_a = "never",
       "n_tiles"_a = py::none(), "blocks_per_sm"_a = py::none(), "shared_bytes"_a = py::none());
   define_cuda_steps(program);
   program.def("constants", &constants)

@@ -102,16 +102,6 @@ int add_conv(Program& program, const std::vector<int>& sources, const Array& wei
 }
 
 template <class Program>
-int add_esa(Program& program, int q, const Weights& weights) {
-  check_value(program, q);
-  const int c = program.channels(q);
-  const int f = weights.empty() || weights[0].first.ndim() != 4 ? 0 : weights[0].first.shape(0);
-  const auto w = specs_of("esa", "conv1, conv_f, conv2, conv3, conv4", weights,
-                          {{f, c, 1}, {f, f, 1}, {f, f, 3}, {f, f, 3}, {c, f, 1}});
-  return program.esa(q, w[0], w[1], w[2], w[3], w[4]);
-}
-
-template <class Program>
 void add_output(Program& program, int value, int factor, int skip) {
   check_value(program, value);
   if (skip >= 0) check_value(program, skip);

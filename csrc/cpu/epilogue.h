@@ -44,7 +44,7 @@ ESR_INLINE Vec activate(Vec y, float slope) {
 
 template <Act kAct>
 ESR_INLINE Vec epilogue(Vec y, float slope, const float* residual) {
-  if constexpr (kAct == Act::spab) return (y + load(residual)) * (sigmoid(y) - .5f);
+  if constexpr (kAct == Act::span_gate) return (y + load(residual)) * (sigmoid(y) - .5f);
   if constexpr (kAct == Act::gate) return load(residual) * sigmoid(y);
   y = activate<kAct>(y, slope);
   return residual ? y + load(residual) : y;

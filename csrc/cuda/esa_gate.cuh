@@ -1,10 +1,9 @@
-// The gate of esa: out = q sigmoid(conv4(up(map) + conv_f(a))). A warp takes 16 pixels of a row and
-// keeps all that lies between in registers.
+// The gate of ESA: out = q sigmoid(conv4(up(map) + conv_f(a))). A warp takes 16 pixels of a row and
+// keeps all that lies between in registers. To be included after the file that has EsaParameters.
 #pragma once
 
 #include "epilogue.cuh"
 #include "halo.cuh"
-#include "steps/esa.h"
 
 namespace esr::cuda {
 

@@ -156,7 +156,7 @@ class SpabBlock {
         float value[kPatchValues<F>], u[kPatchValues<F>];
         take_patch<F>(sum[r], slab, value);
         load_patch<F>(p_.x + at, right - column, u);
-        finish(Act::spab, 0, value, u);
+        finish(Act::span_gate, 0, value, u);
         store_patch<F>(p_.out + at, right - column, value);
       }
     }

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from . import _check
 
-ACTIVATIONS = ("none", "relu", "lrelu", "silu", "gelu", "spab")
+ACTIVATIONS = ("none", "relu", "lrelu", "silu", "gelu", "span_gate")
 
 
 def epilogue(y: Tensor, act: str, slope: float, residual: Tensor | None) -> Tensor:
     """``act(y) + residual`` in plain torch; the activations are ``ACTIVATIONS``."""
-    if act == "spab":
+    if act == "span_gate":
         return (y + residual) * (y.sigmoid() - 0.5)
     if act == "relu":
         y = F.relu(y)
@@ -32,14 +32,14 @@ def check(act: str, residual: Tensor | None, shape: tuple[int, ...]) -> None:
         raise ValueError(f"act is {act!r}, expected one of: {', '.join(ACTIVATIONS)}")
     if residual is not None:
         _check.shape("residual", residual, shape, "the shape of the result")
-    elif act == "spab":
-        raise ValueError('act="spab" needs residual, the input of the block')
+    elif act == "span_gate":
+        raise ValueError('act="span_gate" needs residual, the input of the block')
 
 
 def detail(act: str, slope: float, residual: tuple[int, ...] | None) -> str:
     """The epilogue in words for ``explain``, with a comma before each; empty if there is none."""
-    name = {"none": "", "lrelu": f", lrelu({slope:g})", "spab": ", SPAB's attention"}
-    added = ", + residual" if residual is not None and act != "spab" else ""
+    name = {"none": "", "lrelu": f", lrelu({slope:g})", "span_gate": ", SPAB's attention"}
+    added = ", + residual" if residual is not None and act != "span_gate" else ""
     return name.get(act, f", {act}") + added
 
 

@@ -110,16 +110,16 @@ def conv_act(
 
     With ``y = conv(cat(x, 1)) + bias`` the activations are
 
-    ====== ==============================================================
-    none   ``y``
-    relu   ``max(y, 0)``
-    lrelu  ``y`` for ``y >= 0``, else ``slope * y``
-    silu   ``y * sigmoid(y)``
-    gelu   ``y * Phi(y)``, the exact form (with erf)
-    spab   ``(y + residual) * (sigmoid(y) - 1/2)``; ``residual`` is needed
-    ====== ==============================================================
+    ========== ==============================================================
+    none       ``y``
+    relu       ``max(y, 0)``
+    lrelu      ``y`` for ``y >= 0``, else ``slope * y``
+    silu       ``y * sigmoid(y)``
+    gelu       ``y * Phi(y)``, the exact form (with erf)
+    span_gate  ``(y + residual) * (sigmoid(y) - 1/2)``; ``residual`` is needed
+    ========== ==============================================================
 
-    ``spab`` is the attention of SPAN, without parameters (https://arxiv.org/abs/2311.12770);
+    ``span_gate`` is the attention of SPAN, without parameters (https://arxiv.org/abs/2311.12770);
     ``lrelu`` with slope 0.05 is what the residual block of RLFN uses (arXiv 2205.07514).
 
     Args:

@@ -104,8 +104,8 @@ def depthwise3x3_act(
 
     ``sum_ij weight[c, 0, i, j] * p[c, y + i - 1, x + j - 1] + bias[c]``.
 
-    The padding is that of ``p``, so ``pointwise_bias`` is not in it. Activations are those of
-    :func:`conv_act`.
+    The padding is that of ``p``, so ``pointwise_bias`` is not in it. ``act`` is none, relu, lrelu,
+    silu, gelu or span_gate, as for every convolution here.
 
     With ``pointwise`` and without its bias this is the unconstrained blueprint-separable
     convolution, BSConv-U (Haase and Amthor, https://arxiv.org/abs/2003.13549), which

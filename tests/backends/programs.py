@@ -109,7 +109,7 @@ def random_net(isa: str, depth: int, channels: int = 5, seed: int = 0) -> Net:
         out = pick.choice([channels, 6, 7])
         like = [v for v in values if net.channels[v] == out]
         residual = pick.choice(like) if like and pick.random() < 0.5 else -1
-        acts = ["none", "relu", "lrelu", "silu", "gelu"] + ["spab"] * (residual >= 0)
+        acts = ["none", "relu", "lrelu", "silu", "gelu"] + ["span_gate"] * (residual >= 0)
         k = pick.choice([3, 3, 3, 1])
         values.append(net.conv(sources, out, k, pick.choice(acts), residual))
     net.output(values[-1])

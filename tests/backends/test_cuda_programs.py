@@ -31,7 +31,7 @@ SPAB = [(torch.rand(3, 3, 3, 3).double().numpy(), None)] * 3
         ("do not add up", lambda p, x: p.conv([x, x], W, None)),
         ("value 99 is none", lambda p, x: p.conv([99], W, None)),
         ("unknown activation 'mish'", lambda p, x: p.conv([x], W, None, "mish")),
-        ("needs a residual", lambda p, x: p.conv([x], W, None, "spab")),
+        ("needs a residual", lambda p, x: p.conv([x], W, None, "span_gate")),
         ("conv1, conv2, conv3", lambda p, x: p.spab(x, SPAB[:2])),
         ("spab weight 1", lambda p, x: p.spab(x, [SPAB[0], (W, None), SPAB[2]])),
         ("value 99 is none", lambda p, x: p.spab(99, SPAB)),
@@ -69,7 +69,7 @@ def test_wrong_runs(words, inputs, outputs, size, element):
 @pytest.mark.parametrize(
     ("words", "format_", "force"),
     [
-        ("unknown way to make a spab 'both'", "f16", {"spab": "both"}),
+        ("unknown fusion 'both'", "f16", {"fusion": "both"}),
         ("2, 4, 6 or 8 tiles, not 5", "f16", {"n_tiles": 5}),
         ("1 or 2 blocks per SM, not 3", "f16", {"blocks_per_sm": 3}),
         ("shared_bytes must be 1 or more", "f16", {"shared_bytes": 0}),
@@ -83,7 +83,7 @@ def test_forms_that_do_not_exist(words, format_, force):
 
 
 def test_tf32_has_no_fused_spab():
-    program = emulator().cuda.Program("tf32", spab="fused")
+    program = emulator().cuda.Program("tf32", fusion="fused")
     with pytest.raises(ValueError, match="tf32 has no spab in one kernel"):
         program.spab(program.input(3), SPAB)
 
@@ -94,7 +94,7 @@ def test_tf32_has_no_fused_spab():
         ("need more registers", {"n_tiles": 8, "blocks_per_sm": 2}),
         ("need more shared memory", {"blocks_per_sm": 2, "shared_bytes": 64 * 1024}),
         ("needs 57600 bytes of shared memory, and a block may have 20000", {"shared_bytes": 20000}),
-        ("spab of 3 channels", {"spab": "fused"}),
+        ("spab of 3 channels", {"fusion": "fused"}),
     ],
 )
 def test_forms_that_do_not_fit(words, force):
@@ -119,8 +119,8 @@ def test_forced_forms_are_launched():
     apart = ["conv_act f16 3x3 4 tiles slabs"] * 3
     fused = ["spab f16 2 slabs 4 rows 4 patches"]
     small, large = (1, 20, 20), (1, 1080, 1920)
-    assert forms(*small) == forms(*small, spab="apart") == forms(*large, spab="apart") == apart
-    assert forms(*large) == forms(*large, spab="fused") == forms(*small, spab="fused") == fused
+    assert forms(*small) == forms(*small, fusion="apart") == forms(*large, fusion="apart") == apart
+    assert forms(*large) == forms(*large, fusion="fused") == forms(*small, fusion="fused") == fused
     assert forms(*large, n_tiles=8) == ["conv_act f16 3x3 8 tiles slabs"] * 3
     assert forms(*large, shared_bytes=99 * 1024) == ["spab f16 2 slabs 2 rows 2 patches"]
     halves = "spab half_sums 2 slabs 4 rows 4 patches"

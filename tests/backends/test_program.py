@@ -185,11 +185,11 @@ def test_extreme_pixels(isa, value):
 
 
 @every_isa
-@pytest.mark.parametrize("act", ["none", "relu", "lrelu", "silu", "gelu", "spab"])
+@pytest.mark.parametrize("act", ["none", "relu", "lrelu", "silu", "gelu", "span_gate"])
 def test_nan_is_never_hidden(isa, act):
     net = Net(isa)
     x, u = net.input(2), net.input(2)
-    net.output(net.conv([x], 2, 1, act, u if act == "spab" else -1))
+    net.output(net.conv([x], 2, 1, act, u if act == "span_gate" else -1))
     p = picture(1, 2, 5, 7)
     p[0, 0, 2, 3] = torch.nan
     (y,) = net(p, picture(1, 2, 5, 7))

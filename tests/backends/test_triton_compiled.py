@@ -92,7 +92,7 @@ def selective_scan(dtype: torch.dtype) -> list[Launch]:
 KERNELS = {
     "first": conv([3], 28, 3, "none"),
     "silu": conv([28], 28, 3, "silu"),
-    "spab": conv([28], 28, 3, "spab", residual=True),
+    "spab": conv([28], 28, 3, "span_gate", residual=True),
     "lrelu": conv([48], 46, 3, "lrelu", residual=True),
     "concat": conv([28] * 4, 28, 1, "none"),
     "gelu": conv([52], 104, 1, "gelu"),

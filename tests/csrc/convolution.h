@@ -54,7 +54,7 @@ inline double with_act(double y, Act act, double slope, double residual) {
     case Act::lrelu: return (y < 0 ? slope * y : y) + residual;
     case Act::silu: return y * sigmoid(y) + residual;
     case Act::gelu: return y * .5 * std::erfc(-y / std::sqrt(2.)) + residual;
-    case Act::spab: return (y + residual) * (sigmoid(y) - .5);
+    case Act::span_gate: return (y + residual) * (sigmoid(y) - .5);
     case Act::gate: return residual * sigmoid(y);
   }
   return NAN;

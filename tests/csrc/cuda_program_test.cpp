@@ -78,7 +78,7 @@ void check_spab(const Case& c, int channels, bool fused) {
   const Batch x = exact_batch(random, c.size, channels);
   std::vector<test::Conv> convs;
   for (int i = 0; i < 3; ++i) {
-    convs.emplace_back(random, channels, channels, 3, i < 2 ? Act::silu : Act::spab);
+    convs.emplace_back(random, channels, channels, 3, i < 2 ? Act::silu : Act::span_gate);
     for (double& w : convs.back().weight) w /= 16;
   }
   const auto values = program.add<Spab>(program.add<Input>(channels, nullptr)[0], convs[0].spec(),
@@ -166,7 +166,7 @@ void check_format(const std::string& name, Format format) {
   check_conv(of("26 channels, residual", {2, 5, 7}), {26}, 26, 3, Act::lrelu, true);
   check_conv(of("48 channels, one row", {1, 1, 40}), {48}, 48, 3, Act::relu, true);
   check_conv(of("52 channels, gelu", {1, 18, 3}), {52}, 52, 3, Act::gelu, false);
-  check_conv(of("spab's gate", {1, 16, 32}), {20}, 20, 3, Act::spab, true);
+  check_conv(of("spab's gate", {1, 16, 32}), {20}, 20, 3, Act::span_gate, true);
   check_conv(of("1x1 of a concatenation", {1, 9, 50}), {28, 3, 28, 17}, 28, 1, Act::none, true);
   check_conv(of("70 channels out", {1, 6, 6}), {12}, 70, 3, Act::none, true);
   check_conv(of("weights that pass through", {1, 20, 20}, kGeForce), {64, 32}, 64, 3, Act::lrelu,

@@ -43,7 +43,7 @@ struct Conv {
         for (int k = 0; k < kernel * kernel; ++k)
           sum += weight[(size_t(o) * in + c) * kernel * kernel + k] *
                  x.get(n, c, row + k / kernel - reach, column + k % kernel - reach);
-      if (act == esr::Act::spab)
+      if (act == esr::Act::span_gate)
         return (sum + u->get(n, o, row, column)) * (1 / (1 + std::exp(-sum)) - .5);
       return activation(act, slope, sum) + (u ? u->get(n, o, row, column) : 0);
     });

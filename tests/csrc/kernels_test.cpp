@@ -70,7 +70,7 @@ void test_convs(const esr::Kernels& kernels) {
     for (int width : kWidths) test_conv(kernels, kernel, Act::silu, true, 3, {2}, 5, width);
     for (int height : {1, 2, 3, 4, 5, 8, 9})
       test_conv(kernels, kernel, Act::none, false, 4, {1}, height, 7);
-    test_conv(kernels, kernel, Act::spab, true, 1, {26}, 3, 19);
+    test_conv(kernels, kernel, Act::span_gate, true, 1, {26}, 3, 19);
     test_conv(kernels, kernel, Act::none, false, 28, {1, 4, 2}, 3, 17);
     test_conv(kernels, kernel, Act::relu, true, 9, {1, 1, 1, 1, 1, 1, 1, 3}, 2, 5);
   }

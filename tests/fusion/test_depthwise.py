@@ -61,7 +61,7 @@ def test_the_gate_of_spab():
         return (y + x) * (y.sigmoid() - 0.5)
 
     graph = fuse(From(gate, conv=filters(4)), channels=4)
-    assert computing(graph) == [OP] and found(graph).act == "spab"
+    assert computing(graph) == [OP] and found(graph).act == "span_gate"
 
 
 @pytest.mark.parametrize("bias", [False, True])

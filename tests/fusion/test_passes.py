@@ -124,7 +124,7 @@ def test_residual_of_another_tensor_is_no_spab():
 
     graph = fuse(From(forward, a=plain(3, 3), b=plain(3, 3), c=plain(3, 3)))
     acts = [conv_of(n).act for n in graph.nodes if conv_of(n)]
-    assert count(graph, SPAB) == 0 and acts == ["silu", "silu", "spab"]
+    assert count(graph, SPAB) == 0 and acts == ["silu", "silu", "span_gate"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3])

@@ -32,7 +32,7 @@ def centred(n, c, h, w, seed=0, dtype=torch.float32):
 def arguments(n, ci, co, h, w, act="none", k=3, dtype=torch.float32, residual=False):
     """The schema arguments; SPAB's gate always has its residual."""
     weight, bias = conv_weights(co, ci, k, dtype)
-    with_residual = residual or act == "spab"
+    with_residual = residual or act == "span_gate"
     u = centred(n, co, h, w, seed=7, dtype=dtype) if with_residual else None
     return [centred(n, ci, h, w, dtype=dtype)], weight, bias, act, 0.05, u
 
@@ -74,7 +74,7 @@ def test_large_picture():
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(layout, k, dtype):
-    inputs, weight, bias, act, slope, u = arguments(3, 6, 5, 9, 11, "spab", k, dtype)
+    inputs, weight, bias, act, slope, u = arguments(3, 6, 5, 9, 11, "span_gate", k, dtype)
     args = [layout(inputs[0])], amid_nan(weight), bias, act, slope, layout(u)
     ours = OP(*args)
     assert_matches(ours, reference, args)
@@ -118,7 +118,7 @@ def test_no_bias_and_slope():
 def test_far_from_zero(act):
     """Activations of what the weights cannot hide: the bias alone, up to where exp overflows."""
     bias = torch.tensor([-3e38, -1e4, -100, -88.8, -9, -1e-6, 0, 1e-6, 9, 88.8, 100, 1e4])
-    u = torch.ones(1, 12, 5, 6) if act == "spab" else None
+    u = torch.ones(1, 12, 5, 6) if act == "span_gate" else None
     args = [torch.ones(1, 2, 5, 6)], torch.zeros(12, 2, 3, 3), bias, act, 0.05, u
     torch.testing.assert_close(OP(*args), reference(*args), rtol=2e-6, atol=1e-6)
 
@@ -163,7 +163,7 @@ def test_reference_backend(monkeypatch):
 @pytest.mark.parametrize("case", ["spab", "list", "channels_last", "bfloat16"])
 def test_opcheck(case):
     dtype = torch.bfloat16 if case == "bfloat16" else torch.float32
-    inputs, weight, bias, act, slope, u = arguments(2, 3, 5, 6, 7, "spab", dtype=dtype)
+    inputs, weight, bias, act, slope, u = arguments(2, 3, 5, 6, 7, "span_gate", dtype=dtype)
     if case == "list":
         inputs, weight = [inputs[0], centred(2, 4, 6, 7)], conv_weights(5, 7)[0]
     if case == "channels_last":
@@ -239,7 +239,7 @@ WIDE = torch.rand(1, 8, 6, 7)
         (ValueError, "bias has shape [4], expected [5]", (X, W, B[:4]), {}),
         (ValueError, "different devices", (X, W, B.to("meta")), {}),
         (ValueError, "expected one of: none, relu", (X, W), {"act": "mish"}),
-        (ValueError, "needs residual", (X, W), {"act": "spab"}),
+        (ValueError, "needs residual", (X, W), {"act": "span_gate"}),
         (ValueError, "residual has shape [1, 3, 6, 7]", (X, W), {"residual": X}),
         (ValueError, "residual has shape [1, 1, 6, 7]", (X, W), {"residual": X[:, :1]}),
         (ValueError, "out has shape", (X, W), {"out": X}),

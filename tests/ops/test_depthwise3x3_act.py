@@ -37,7 +37,7 @@ def arguments(n, c, h, w, act="none", ci=None, dtype=torch.float32, residual=Fal
     """
     weight, bias = conv_weights(c, 1, 3, dtype)
     pointwise = (None, None) if ci is None else conv_weights(c, ci, 1, dtype)
-    u = centred(n, c, h, w, seed=7, dtype=dtype) if residual or act == "spab" else None
+    u = centred(n, c, h, w, seed=7, dtype=dtype) if residual or act == "span_gate" else None
     return centred(n, ci or c, h, w, dtype=dtype), weight, bias, act, 0.05, u, *pointwise
 
 
@@ -74,7 +74,7 @@ def test_large_picture():
 @pytest.mark.parametrize("ci", [None, 6])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(layout, ci, dtype):
-    x, weight, bias, act, slope, u, *pointwise = arguments(3, 5, 9, 11, "spab", ci, dtype)
+    x, weight, bias, act, slope, u, *pointwise = arguments(3, 5, 9, 11, "span_gate", ci, dtype)
     args = layout(x), amid_nan(weight), bias, act, slope, layout(u), *pointwise
     ours = OP(*args)
     assert_matches(ours, reference, args)
@@ -127,7 +127,7 @@ def test_no_bias_and_slope():
 def test_far_from_zero(act):
     """Activations of what the weights cannot hide: the bias alone, up to where exp overflows."""
     bias = torch.tensor([-3e38, -1e4, -100, -88.8, -9, -1e-6, 0, 1e-6, 9, 88.8, 100, 1e4])
-    u = torch.ones(1, 12, 5, 6) if act == "spab" else None
+    u = torch.ones(1, 12, 5, 6) if act == "span_gate" else None
     args = torch.ones(1, 12, 5, 6), torch.zeros(12, 1, 3, 3), bias, act, 0.05, u, None, None
     torch.testing.assert_close(OP(*args), reference(*args), rtol=2e-6, atol=1e-6)
 
@@ -151,7 +151,7 @@ def test_reference_backend(monkeypatch):
 def test_opcheck(case):
     dtype = torch.bfloat16 if case == "bfloat16" else torch.float32
     ci = 3 if case == "pointwise" else None
-    x, *rest = arguments(2, 5, 6, 7, "spab", ci, dtype)
+    x, *rest = arguments(2, 5, 6, 7, "span_gate", ci, dtype)
     if case == "channels_last":
         x = channels_last(x)
     for leaf in (x, rest[0], rest[-2]):
@@ -216,7 +216,7 @@ P, WIDE = torch.rand(8, 5, 1, 1), torch.rand(8, 1, 3, 3)
         (ValueError, "bias has shape [4], expected [5]", (X, W, B[:4]), {}),
         (ValueError, "different devices", (X, W, B.to("meta")), {}),
         (ValueError, "expected one of: none, relu", (X, W), {"act": "mish"}),
-        (ValueError, "needs residual", (X, W), {"act": "spab"}),
+        (ValueError, "needs residual", (X, W), {"act": "span_gate"}),
         (ValueError, "residual has shape [1, 1, 6, 7]", (X, W), {"residual": X[:, :1]}),
     ],
 )

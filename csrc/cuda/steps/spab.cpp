@@ -67,7 +67,7 @@ Spab::Spab(Program& program, int x, const ConvSpec& conv1, const ConvSpec& conv2
     : Step({x}, {program.channels(x), program.channels(x), program.channels(x)}),
       convs_{{program, {x}, with_act(conv1, Act::silu)},
              {program, {x}, with_act(conv2, Act::silu)},
-             {program, {x}, with_act(conv3, Act::spab)}} {
+             {program, {x}, with_act(conv3, Act::span_gate)}} {
   if (program.options().fusion == Options::Fusion::fused && program.format() == Format::tf32)
     throw std::invalid_argument("tf32 has no spab in one kernel; use f16 or bf16");
 }
@@ -85,7 +85,7 @@ SpabGeometry Spab::geometry(const Launcher& launcher) const {
     throw std::invalid_argument("no kernel computes a spab of " + std::to_string(channels) +
                                 " channels and " + std::to_string(n_tiles) + " tiles in " +
                                 std::to_string(device.shared_bytes) +
-                                " bytes of shared memory; use spab=\"apart\"");
+                                " bytes of shared memory; use fusion=\"apart\"");
   return wanted == fused || spab_profitable(g, device, size) ? g : SpabGeometry{};
 }
 

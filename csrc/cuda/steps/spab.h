@@ -1,5 +1,5 @@
-// spab: t = silu(conv1(x)), y = conv3(silu(conv2(t))), o = (y + x)(sigmoid(y) - 1/2), in one kernel
-// or as three convolutions.
+// SPAN's block: t = silu(conv1(x)), y = conv3(silu(conv2(t))), o = (y + x)(sigmoid(y) - 1/2), in
+// one kernel or as three convolutions.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace esr::cuda {
 
-// The form of a fused spab: slabs of its channels, rows of a step, and patches of 16 columns, of
+// The form of a fused block: slabs of its channels, rows of a step, and patches of 16 columns, of
 // which the last four make no result.
 template <int kSlabs, int kRows, int kPatches>
 struct SpabShape {
@@ -60,7 +60,7 @@ SpabGeometry spab_geometry(const Device& device, Format format, int channels, co
 // confirmed.
 bool spab_profitable(const SpabGeometry& g, const Device& device, const Size& size);
 
-// What a block of spab makes: rows top..bottom - 1 of a strip from column left on.
+// What a thread block makes: rows top..bottom - 1 of a strip from column left on.
 struct Band {
   int n, top, bottom, left;
 };

@@ -93,8 +93,8 @@ def _view(x: Tensor) -> tuple[int, int, int, int]:
 
 
 def _supports(op: Op, args: tuple) -> bool:
-    if op.name == "conv_act":
-        return 1 <= len(args[0]) <= MAX_SOURCES
+    if isinstance(args[0], (list, tuple)) and isinstance(args[0][0], tuple):  # several sources
+        return len(args[0]) <= MAX_SOURCES
     return op.name != "conv3x3_pixel_shuffle" or args[3] <= MAX_FACTOR
 
 

@@ -18,6 +18,7 @@ from torch.fx import GraphModule
 from ...op import Op
 from .. import gpu
 from ..contract import Compiled
+from ..lowering.lower import LOWER
 from ..verdicts import forget, history, summary, verdict
 from .device import sums_in_float16
 
@@ -30,14 +31,15 @@ _MISSING = (
     "built without CUDA kernels; for them install nvcc 12 or newer, and then this package again"
 )
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = ("conv_act", "spab", "esa", "conv3x3_pixel_shuffle")
+#: Names of the ops that this backend computes.
+COMPUTED = tuple(name for name in LOWER if name != "depthwise3x3_act")
 
 
 def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
     """See :class:`Backend`. The first question about an op runs it on the device."""
     if reason := _claims_not(device, dtype):
         return reason
-    if op.name not in _OPS:
+    if op.name not in COMPUTED:
         return f"has no kernel for {op.name}"
     return _failed((op,), device, dtype)
 
@@ -50,7 +52,7 @@ def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype)
 def _failed(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
     """Why the first of these ops that failed on the device is refused, None if none did."""
     verdicts = [verdict("cuda", device, kind) for kind in _numbers(device, dtype)] if ops else []
-    reasons = (v.refusal(op.name) for v in verdicts for op in ops if op.name in _OPS)
+    reasons = (v.refusal(op.name) for v in verdicts for op in ops if op.name in COMPUTED)
     return next(filter(None, reasons), None)
 
 
@@ -124,7 +126,7 @@ def describe() -> tuple[bool, str]:
     """See :class:`Backend`."""
     if not _is_built():
         return False, _MISSING
-    targets = f"{', '.join(_OPS)}: compiled for {', '.join(_C.cuda.targets)}"
+    targets = f"{', '.join(COMPUTED)}: compiled for {', '.join(_C.cuda.targets)}"
     reason = _claims_not(torch.device("cuda"), torch.float16)
     tested = f"{targets}, {summary(kernels())}"
     return reason is None, tested if reason is None else f"{reason}; {tested}"

@@ -13,6 +13,7 @@ from ...op import Op
 from .. import gpu
 from ..layout import empty_like
 from ..lowering import lower, program
+from . import COMPUTED
 from .device import current_stream, limits
 
 _FORMATS = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "tf32"}
@@ -30,7 +31,8 @@ class Builder(program.Builder):
     Args:
         dtype: float16, bfloat16 or float32.
         force: kernel forms to use instead of what estimates choose, for tests and measurements.
-            ``spab``: ``"fused"`` in one kernel, or ``"apart"`` as three convolutions.
+            ``fusion``: of SPAN's blocks, ``"fused"`` in one kernel or ``"apart"`` as three
+            convolutions.
             ``half_sums``: ``"always"`` keeps the sums of float16 in float16, ``"never"`` in
             float32; ``"auto"``, where that is faster, is the default once the user allows it.
             ``n_tiles``: 8 columns each that a convolution's block makes: 2, 4, 6 or 8.
@@ -100,7 +102,7 @@ def _picture(x: Tensor) -> tuple:
     return (x.data_ptr(), *x.stride(), _ELEMENTS[x.dtype])
 
 
-LOWER = {name: f for name, f in lower.LOWER.items() if name != "depthwise3x3_act"} | {
+LOWER = {name: lower.LOWER[name] for name in COMPUTED} | {
     "spab": Builder.spab,
     "esa": Builder.esa,
 }

@@ -229,7 +229,7 @@ def _to_pointwise(draw: _Draw, form: str, n_tiles: int) -> Iterator[_Case]:
 def _spab(draw: _Draw, form: str, slabs: int, rows: int, patches: int) -> Iterator[_Case]:
     """Two strips."""
     channels = 16 * slabs - 4
-    force = {"spab": "fused", "shared_bytes": _SPAB_KIB[rows, patches] * 1024}
+    force = {"fusion": "fused", "shared_bytes": _SPAB_KIB[rows, patches] * 1024}
     weights = (part for _ in range(3) for part in draw.conv(channels, channels))
     yield "", "spab", (draw.picture(channels, (1, 13, 16 * patches)), *weights), force
 

@@ -24,7 +24,7 @@ def depthwise3x3_act(
 def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
     t = b.conv([x], w1, b1, "silu")
     v = b.conv([t], w2, b2, "silu")
-    return b.conv([v], w3, b3, "spab", residual=x), t
+    return b.conv([v], w3, b3, "span_gate", residual=x), t
 
 
 def esa(b: Builder, x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4) -> int:

@@ -25,14 +25,15 @@ from ..verdicts import forget, history, summary, verdict
 
 _LEAST_VERSION = (3, 4)  # with triton.knobs; torch brings it from 2.8 on
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-_OPS = tuple(sorted(m.name for m in iter_modules([f"{__path__[0]}/ops"])))
+#: Names of the ops that this backend computes.
+COMPUTED = tuple(sorted(m.name for m in iter_modules([f"{__path__[0]}/ops"])))
 
 
 def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:
     """See :class:`Backend`. On a GPU the first question checks the kernels."""
     if reason := _claims_not(device, dtype):
         return reason
-    if op.name not in _OPS:
+    if op.name not in COMPUTED:
         return f"has no kernel for {op.name}"
     return _failed((op,), device, dtype)
 
@@ -49,12 +50,7 @@ def _failed(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> st
     tf32 = dtype == torch.float32 and gpu.allows_tf32()
     numbers = "tf32" if tf32 else str(dtype).removeprefix("torch.")
     checked = verdict("triton", device, numbers)
-    return next(filter(None, (checked.refusal(op.name) for op in ops if op.name in _OPS)), None)
-
-
-def computed() -> tuple[str, ...]:
-    """Return the names of the ops that have a kernel here."""
-    return _OPS
+    return next(filter(None, (checked.refusal(op.name) for op in ops if op.name in COMPUTED)), None)
 
 
 def _is_gpu(device: torch.device) -> bool:
@@ -100,7 +96,7 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     """See :class:`Backend`."""
     from .graph import compile_graph as compile_
 
-    run, where = compile_(graph, dtype, _OPS)
+    run, where = compile_(graph, dtype, COMPUTED)
     return casting(run, dtype, outer), where
 
 
@@ -111,7 +107,7 @@ _NUMBERS = ("float32", "tf32", "float16", "bfloat16")
 
 def kernels() -> list[tuple[str, str]]:
     """See :class:`Backend`."""
-    names = [f"{op} {numbers}" for op in _OPS for numbers in _NUMBERS]
+    names = [f"{op} {numbers}" for op in COMPUTED for numbers in _NUMBERS]
     return history("triton", names, _BEFORE) if not _missing() else []
 
 
@@ -128,5 +124,5 @@ def describe() -> tuple[bool, str]:
     """See :class:`Backend`."""
     device = torch.device("cpu" if _asked_to_interpret() else "cuda")
     reason = _claims_not(device, torch.float32)
-    tested = f"{', '.join(_OPS)}: {summary(kernels())}"
+    tested = f"{', '.join(COMPUTED)}: {summary(kernels())}"
     return reason is None, tested if reason is None else f"{reason}; {tested}"

@@ -138,7 +138,7 @@ def sigmoid(y):
 
 @triton.jit
 def activate(y, slope, ACT: tl.constexpr):
-    """The activations of ``conv_act`` but ``spab``; NaN stays NaN."""
+    """The activations but ``span_gate``; NaN stays NaN."""
     if ACT == "relu":
         y = tl.where(y < 0, 0.0, y)
     elif ACT == "lrelu":
@@ -153,7 +153,7 @@ def activate(y, slope, ACT: tl.constexpr):
 @triton.jit
 def epilogue(y, u, slope, ACT: tl.constexpr):
     """All that follows a convolution: ``u`` is the residual, or None."""
-    if ACT == "spab":
+    if ACT == "span_gate":
         return (y + u) * (sigmoid(y) - 0.5)
     y = activate(y, slope, ACT)
     if u is not None:

@@ -20,7 +20,7 @@ def fuse_gate(graph: Graph) -> None:
             u = _other_term(total, y)
             if u is None or not only_use(total) or set(y.users) != {total, sigmoid}:
                 continue
-            fused = replace(filter_of(y), act="spab", residual=u)
+            fused = replace(filter_of(y), act="span_gate", residual=u)
             replace_with(node, fused.target, fused.args, y)
             break
     sweep(graph)

@@ -17,7 +17,7 @@ def fuse_spab(graph: Graph) -> None:
     """
     for node in in_order(graph, CONV_ACT):
         third = conv_of(node, 3)
-        if third is None or third.act != "spab" or len(third.inputs) != 1:
+        if third is None or third.act != "span_gate" or len(third.inputs) != 1:
             continue
         v, second = _hidden(third)
         t, first = _hidden(second)
