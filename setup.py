@@ -1,13 +1,16 @@
 """Builds ``esr_kernels._C`` with CMake; where there is no C++ compiler, installs without it.
 
-``ESR_KERNELS_CUDA``: 1 builds the CUDA kernels or fails, 0 builds none. Without it they are built
-where nvcc is found, and left out if that fails.
+CUDA kernels are built for the GPUs of this machine, and not at all where there is none: they take
+minutes. ``ESR_KERNELS_CUDA=1`` builds them for all GPUs or fails, ``0`` builds none;
+``ESR_KERNELS_CUDA_TARGETS="80 90"`` names the compute capabilities.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -15,33 +18,77 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent
 
 
+class CudaPlan(NamedTuple):
+    """Which CUDA kernels to build, and the reason in words."""
+
+    build: bool
+    required: bool = False
+    targets: str = ""  # compute capabilities as nvcc calls them; empty: all
+    why: str = ""
+
+
+def cuda_plan(environment: Mapping[str, str], capabilities: Callable[[], list[str]]) -> CudaPlan:
+    """Decide on the CUDA kernels.
+
+    Args:
+        environment: where the variables are.
+        capabilities: returns the compute capabilities of this machine's GPUs, such as ``9.0``.
+    """
+    wanted = environment.get("ESR_KERNELS_CUDA", "")
+    targets = environment.get("ESR_KERNELS_CUDA_TARGETS", "")
+    if wanted not in ("", "0", "1"):
+        sys.exit(f"ESR_KERNELS_CUDA={wanted!r} must be 0, 1 or unset")
+    if wanted == "0":
+        return CudaPlan(build=False, why="ESR_KERNELS_CUDA=0")
+    if wanted == "1":
+        return CudaPlan(True, True, targets, "ESR_KERNELS_CUDA=1")
+    if targets:
+        return CudaPlan(True, False, targets, "ESR_KERNELS_CUDA_TARGETS is set")
+    # Code for x.0 is what all GPUs of a generation run: it is what the tests measure, too.
+    found = sorted({int(c.partition(".")[0]) * 10 for c in capabilities()})
+    if not found:
+        return CudaPlan(
+            False, why="no NVIDIA GPU here; ESR_KERNELS_CUDA=1 builds them all the same"
+        )
+    return CudaPlan(True, False, " ".join(map(str, found)), "for the GPU of this machine")
+
+
+def gpu_capabilities() -> list[str]:
+    """Ask the driver's tool for the compute capabilities of this machine's GPUs."""
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    lines = answer.stdout.split() if answer.returncode == 0 else []
+    return [line for line in lines if line.replace(".", "").isdecimal()]
+
+
 class CMakeBuild(build_ext):
     """Runs CMake for the one extension; a failure leaves a pure-Python package that still works."""
 
     def build_extension(self, ext: Extension) -> None:
-        cuda = os.environ.get("ESR_KERNELS_CUDA", "")
-        if cuda not in ("", "0", "1"):
-            sys.exit(f"ESR_KERNELS_CUDA={cuda!r} has to be 0, 1 or unset")
-        cause = self.build_with(ext, cuda)
-        if cause and cuda == "1":
+        plan = cuda_plan(os.environ, gpu_capabilities)
+        cause = self.build_with(ext, plan)
+        if cause and plan.required:
             sys.exit(
                 f"ESR_KERNELS_CUDA=1 asks for CUDA kernels, but they cannot be built ({cause}): "
                 "install nvcc 12 or newer and g++ 11 or newer, or unset the variable."
             )
-        if cause and not cuda and not self.build_with(ext, "0"):
-            self.warn(
-                f"esr_kernels is built without CUDA kernels ({cause}): GPUs are left to Triton. "
-                "For them mend what is said above and run pip install again."
-            )
-        elif cause:
+        if cause and plan.build:
+            plan = CudaPlan(build=False, why=f"their build failed ({cause})")
+            cause = self.build_with(ext, plan)
+        if cause:
             self.warn(
                 f"esr_kernels is built without compiled kernels ({cause}): everything works, at "
                 "PyTorch's speed. For the fast CPU kernels install g++ 11 or clang 15, or newer, "
                 "and run pip install again."
             )
+        else:
+            print(f"esr_kernels is built {note(plan)}", flush=True)
 
-    def build_with(self, ext: Extension, cuda: str) -> str | None:
-        """Why it failed, None if it did not; ``cuda``: as ``ESR_KERNELS_CUDA``."""
+    def build_with(self, ext: Extension, plan: CudaPlan) -> str | None:
+        """Build, and return why that failed, None if it did not."""
         import pybind11
 
         target = Path(self.get_ext_fullpath(ext.name)).resolve().parent
@@ -50,7 +97,9 @@ class CMakeBuild(build_ext):
             # Without the last build's cache: it holds paths of pip's build environment, gone now.
             *("cmake", "--fresh", "-S", str(ROOT), "-B", str(build), "-G", "Ninja"),
             "-DCMAKE_BUILD_TYPE=Release",
-            f"-DESR_KERNELS_CUDA={cuda}",
+            f"-DESR_KERNELS_CUDA={int(plan.build)}",
+            f"-DESR_KERNELS_CUDA_TARGETS={plan.targets.replace(' ', ';')}",
+            f"-DESR_KERNELS_NOTE={note(plan)}",
             f"-DPython3_EXECUTABLE={sys.executable}",
             f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
             f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={target}",
@@ -65,7 +114,15 @@ class CMakeBuild(build_ext):
         return None
 
 
-setup(
-    ext_modules=[Extension("esr_kernels._C", sources=[], optional=True)],
-    cmdclass={"build_ext": CMakeBuild},
-)
+def note(plan: CudaPlan) -> str:
+    """A phrase on what is built, for the log and for ``esr-kernels info``."""
+    if not plan.build:
+        return f"without CUDA kernels: {plan.why}"
+    return f"with CUDA kernels for {plan.targets or 'all targets'}: {plan.why}"
+
+
+if __name__ == "__main__":
+    setup(
+        ext_modules=[Extension("esr_kernels._C", sources=[], optional=True)],
+        cmdclass={"build_ext": CMakeBuild},
+    )

@@ -8,11 +8,14 @@ if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.0)
 endif()
 
 # Machine code for these compute capabilities as far as the toolkit knows them, and PTX of the
-# newest, which later GPUs translate, and of the oldest, for what lies between. 8.6 and 8.9 run the code of 8.0: theirs would take half as long
-# again to compile. ESR_KERNELS_CUDA_TARGETS="90" builds for one machine, sooner.
-set(capabilities 80 90 100 120)
-if(NOT "$ENV{ESR_KERNELS_CUDA_TARGETS}" STREQUAL "")
-  string(REPLACE " " ";" capabilities "$ENV{ESR_KERNELS_CUDA_TARGETS}")
+# newest, which later GPUs translate, and of the oldest, for what lies between. 8.6 and 8.9 run the
+# code of 8.0: theirs would take half as long again to compile.
+set(capabilities $ENV{ESR_KERNELS_CUDA_TARGETS})
+separate_arguments(capabilities)
+set(ESR_KERNELS_CUDA_TARGETS "${capabilities}" CACHE STRING "Compute capabilities; empty: all")
+set(capabilities ${ESR_KERNELS_CUDA_TARGETS})
+if(NOT capabilities)
+  set(capabilities 80 90 100 120)
 endif()
 execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-code OUTPUT_VARIABLE known
   COMMAND_ERROR_IS_FATAL ANY)

@@ -96,6 +96,7 @@ std::vector<std::string> runnable() {
 
 PYBIND11_MODULE(_C, m) {
   m.doc() = "Compiled kernels of esr_kernels. Use esr_kernels.ops and esr_kernels.accelerate.";
+  m.attr("build_note") = ESR_BUILD_NOTE;
   m.def("built_isas", &built, "Instruction sets compiled in, best first.");
   m.def("isas", &runnable, "Those that this processor runs, best first.");
   m.def("selective_scan", &selective_scan, "c"_a, "delta"_a, "B"_a, "K"_a, "A"_a, "D"_a, "out"_a,

@@ -27,9 +27,6 @@ try:
 except ImportError:
     _C = None
 
-_MISSING = (
-    "built without CUDA kernels; for them install nvcc 12 or newer, and then this package again"
-)
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 #: Names of the ops that this backend computes.
 COMPUTED = tuple(name for name in LOWER if name != "depthwise3x3_act")
@@ -74,7 +71,7 @@ def _claims_not(device: torch.device, dtype: torch.dtype) -> str | None:
     if device.type != "cuda":
         return f"the tensor is on {device.type}"
     if not _is_built():
-        return _MISSING
+        return _missing()
     if unfit := gpu.unfit(device):
         return unfit
     if dtype not in _DTYPES:
@@ -82,6 +79,11 @@ def _claims_not(device: torch.device, dtype: torch.dtype) -> str | None:
     if dtype == torch.float32 and not gpu.allows_tf32():
         return "float32 without TF32 is left to Triton"
     return None
+
+
+def _missing() -> str:
+    note = getattr(_C, "build_note", "without compiled kernels")
+    return f"built {note}; for them install nvcc 12 or newer, and then this package again"
 
 
 def _is_built() -> bool:
@@ -125,7 +127,7 @@ def recheck() -> None:
 def describe() -> tuple[bool, str]:
     """See :class:`Backend`."""
     if not _is_built():
-        return False, _MISSING
+        return False, _missing()
     targets = f"{', '.join(COMPUTED)}: compiled for {', '.join(_C.cuda.targets)}"
     reason = _claims_not(torch.device("cuda"), torch.float16)
     tested = f"{targets}, {summary(kernels())}"
