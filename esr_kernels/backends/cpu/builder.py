@@ -45,9 +45,7 @@ class Builder(program.Builder):
 
     def strided_conv(self, source: int, weight: Tensor, bias: Tensor | None) -> int:
         """3x3 convolution with stride 2 and no padding; the result is about half as large."""
-        value = self.program.strided_conv(
-            source, program.numpy_of(weight), program.numpy_of(bias)
-        )
+        value = self.program.strided_conv(source, program.numpy_of(weight), program.numpy_of(bias))
         self._channels[value] = weight.shape[0]
         return value
 
