@@ -9,7 +9,7 @@ install:  # with what tests and linters need; again after a change in csrc/ or p
 	$(BIN)/python -m pip install -c .ci/constraints.txt -e '.[test,lint]'
 
 test:
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 bench:  # ours beside torch, and beside other runtimes where the [peers] extra is installed
 	$(BIN)/python -m pytest bench/ --benchmark-only

@@ -36,6 +36,8 @@ inline void check_sources(const CpuProgram&, const std::vector<int>& sources) {
 
 inline int max_factor(const CpuProgram&) { return 8; }
 
+inline void check_act(const CpuProgram&, Act) {}  // knows them all
+
 // A 3x3 convolution of one source as the step Kind; `in`: the weight's input channels.
 template <class Kind>
 int add_filter(CpuProgram& program, int source, int in, const ConvSpec& spec, int residual,

@@ -76,8 +76,16 @@ int add_input(Program& program, int channels, const std::optional<Array>& shift)
   return program.input(channels, data_or_null(shift));
 }
 
+// Of programs whose kernels lack an activation. A device that has them all has its own, for its
+// program, in the program's namespace.
+template <class Program>
+void check_act(const Program&, Act act) {
+  if (act == Act::gate) throw py::value_error("act 'gate' is not known on this device");
+}
+
 template <class Program>
 void check_epilogue(const Program& program, const ConvSpec& spec, int residual) {
+  check_act(program, spec.act);
   if (residual >= 0) check_value(program, residual);
   if (residual >= 0 && program.channels(residual) != spec.out_channels)
     throw py::value_error("the residual's channels are not the weight's output channels");
@@ -125,7 +133,8 @@ void check_run(const Program& program, size_t inputs, size_t outputs, int batch,
   if (batch < 1 || height < 1 || width < 1) throw py::value_error("the picture is empty");
 }
 
-// How every program is built. Each device's own limits are check_sources() and max_factor().
+// How every program is built. Each device's own limits are check_sources(), check_act() and
+// max_factor().
 template <class Program>
 void define_steps(py::class_<Program>& program) {
   using namespace pybind11::literals;
