@@ -150,7 +150,7 @@ def _lower(form: Form, args: tuple) -> tuple[Builder, list[Tensor]]:
 def _cases(name: str) -> Iterator[Form]:
     """Yield the cases of the form with this name."""
     for pattern, cases in _CASES.items():
-        if found := re.fullmatch(pattern, name):
+        if (found := re.fullmatch(pattern, name)) and found[1] in _DTYPES:
             form, *numbers = found.groups()
             force = {"half_sums": "always"} if form == "half_sums" else {}
             draw = _Draw(name)
