@@ -1,4 +1,4 @@
-"""What the backends for NVIDIA GPUs ask before they compute."""
+"""Questions of the backends for NVIDIA GPUs before they compute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def unfit(device: torch.device) -> str | None:
 
 
 def allows_tf32() -> bool:
-    """Whether the user lets torch's own convolutions round float32 to TF32."""
+    """Return true if the user lets torch's own convolutions round float32 to TF32."""
     conv = getattr(torch.backends.cudnn, "conv", None)  # from torch 2.9 on, where the older flag
     if conv is None:  # raises once this one was set
         return torch.backends.cudnn.allow_tf32
@@ -29,7 +29,7 @@ def allows_tf32() -> bool:
 
 
 def allows_float16_sums() -> bool:
-    """Whether the user lets torch's own products of float16 keep their sums in float16, too."""
+    """Return true if the user lets torch's own products of float16 have sums in float16."""
     # A flag of torch 2.7 and newer.
     return getattr(torch.backends.cuda.matmul, "allow_fp16_accumulation", False)
 

@@ -159,7 +159,7 @@ def _build(backend: str) -> str:
 
 
 def _content(path: Path) -> dict:
-    """What is on disk; empty for a file that is missing, damaged or of another machine."""
+    """Verdicts on disk; empty for a file that is missing, damaged or of another machine."""
     try:
         content = json.loads(path.read_bytes())
         verdicts = content["verdicts"]

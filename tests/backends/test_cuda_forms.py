@@ -42,9 +42,10 @@ def test_every_form_is_right():
         assert_right(case, CPU)
 
 
-def test_a_form_without_a_case_is_named(monkeypatch):
-    monkeypatch.setattr(forms._C.cuda, "forms", lambda: ["conv_act f16 3x3 2 tiles slabs", "new"])
-    with pytest.raises(ValueError, match="no case launches 'new'"):
+@pytest.mark.parametrize("name", ["conv_act f8 3x3 2 tiles slabs", "new"])
+def test_a_form_without_a_case_is_named(monkeypatch, name):
+    monkeypatch.setattr(forms._C.cuda, "forms", lambda: ["pack f16", name])
+    with pytest.raises(ValueError, match=f"no case launches '{name}'"):
         forms.forms(OPS)
 
 

@@ -157,7 +157,7 @@ def _lower(form: Form, args: tuple, pointwise: tuple) -> tuple[Builder, list[Ten
 def _cases(name: str, ops: Mapping[str, Op]) -> Iterator[Form]:
     """Yield the cases of the form with this name."""
     for pattern, cases in _CASES.items():
-        if found := re.fullmatch(pattern, name):
+        if (found := re.fullmatch(pattern, name)) and found[1] in _DTYPES:
             form, *numbers = found.groups()
             force = {"half_sums": "always"} if form == "half_sums" else {}
             draw = _Draw(name)
