@@ -37,7 +37,7 @@ inline std::pair<int, int> add_spab(CudaProgram& program, int x, const bindings:
   const auto w =
       bindings::specs_of("spab", "conv1, conv2, conv3", weights, {{c, c, 3}, {c, c, 3}, {c, c, 3}});
   const auto values = program.add<Spab>(x, w[0], w[1], w[2]);
-  return {values[0], values[1]};
+  return {values[0], values[2]};
 }
 
 inline int add_esa(CudaProgram& program, int q, const bindings::Weights& weights) {

@@ -49,6 +49,7 @@ Launcher::Launcher(const Program& program, const Program::Run& run, Enqueue enqu
 }
 
 void Launcher::size_values() {
+  sizes_.reserve(program_.value_count());
   for (const auto& step : program_.steps())
     for (int i = 0; i < int(step->makes().size()); ++i) {
       sizes_.push_back(step->size(*this, i));

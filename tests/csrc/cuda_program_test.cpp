@@ -83,7 +83,7 @@ void check_spab(const Case& c, int channels, bool fused) {
   }
   const auto values = program.add<Spab>(program.add<Input>(channels, nullptr)[0], convs[0].spec(),
                                         convs[1].spec(), convs[2].spec());
-  const int o = values[0], t = values[1];
+  const int o = values[0], t = values[2];
   program.add<esr::cuda::Output>(o, 1, -1);
   program.add<esr::cuda::Output>(t, 1, -1);
   const auto names = program.launches(c.device, c.size);

@@ -89,20 +89,23 @@ SpabGeometry Spab::geometry(const Launcher& launcher) const {
   return wanted == fused || spab_profitable(g, device, size) ? g : SpabGeometry{};
 }
 
+// v is there for three convolutions, t for them or for a reader. The geometry takes a microsecond
+// to find, so it is looked for once, where v is placed.
 size_t Spab::memory(const Launcher& launcher, int i) const {
-  const int value = makes()[i];
-  if (i == 0 || (i == 1 && !launcher.program().readers(value).empty()))
-    return launcher.slab_bytes(value);
-  return geometry(launcher).slabs ? 0 : launcher.slab_bytes(value);
+  const int o = makes()[0], v = makes()[1], t = makes()[2];
+  const bool stored =
+      makes()[i] == o || (makes()[i] == v && !geometry(launcher).slabs) ||
+      (makes()[i] == t && (launcher.is_stored(v) || !launcher.program().readers(t).empty()));
+  return stored ? launcher.slab_bytes(makes()[i]) : 0;
 }
 
 void Spab::launch(const Launcher& launcher, const Step*) const {
+  if (launcher.is_stored(makes()[1])) return launch_apart(launcher);
   SpabParameters p{launcher.size(reads()[0]), geometry(launcher)};
   const SpabGeometry& g = p.geometry;
-  if (!g.slabs) return launch_apart(launcher);
   p.x = launcher.memory(reads()[0]);
   p.out = launcher.memory(makes()[0]);
-  p.t = launcher.memory(makes()[1]);
+  p.t = launcher.memory(makes()[2]);
   for (int i = 0; i < 3; ++i) {
     p.weights[i] = launcher.constant(convs_[i].weights);
     p.bias[i] = launcher.constant<float>(convs_[i].bias);
@@ -112,7 +115,7 @@ void Spab::launch(const Launcher& launcher, const Step*) const {
 }
 
 void Spab::launch_apart(const Launcher& launcher) const {
-  const int x = reads()[0], o = makes()[0], t = makes()[1], v = makes()[2];
+  const int x = reads()[0], o = makes()[0], v = makes()[1], t = makes()[2];
   const int sources[] = {x, t, v}, results[] = {t, v, o};
   for (int i = 0; i < 3; ++i) {
     ConvLaunch launch =

@@ -81,7 +81,7 @@ struct SpabParameters {
 
 void launch_spab(const SpabForm& form, const SpabParameters& parameters, void* stream);
 
-// Makes o, t, and v, which is its own.
+// Makes o; v = silu(conv2(t)), for itself; and t.
 class Spab : public Step {
  public:
   Spab(Program& program, int x, const ConvSpec& conv1, const ConvSpec& conv2,
