@@ -17,6 +17,7 @@ bench:  # ours beside torch, and beside other runtimes where the [peers] extra i
 lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES)
 
 format:
@@ -25,5 +26,5 @@ format:
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 
 clean:  # the compiled kernels too: make install builds them again
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .benchmarks esr_kernels/_C.*.so
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks esr_kernels/_C.*.so
 	find esr_kernels tests bench -name __pycache__ -prune -exec rm -rf {} +

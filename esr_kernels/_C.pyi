@@ -1,0 +1,115 @@
+"""The compiled module, ``python/bindings.cpp`` and ``cuda_bindings.cpp``, for type checkers.
+
+Without a C++ compiler it is missing; ``cuda`` is missing without nvcc.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array: TypeAlias = NDArray[np.float64]
+#: Weight and bias of each convolution of an op.
+_Weights: TypeAlias = Sequence[tuple[_Array, _Array | None]]
+#: Address, and strides in floats: batch, channel, row.
+_Picture: TypeAlias = tuple[int, int, int, int]
+#: Address, and strides in floats: batch, token, number.
+_Sequence: TypeAlias = tuple[int, int, int, int]
+#: Address, strides of n, c, y, x in elements, and type of an element: f32, f16, bf16 or u8.
+_CudaPicture: TypeAlias = tuple[int, int, int, int, int, str]
+
+def built_isas() -> list[str]:
+    """Instruction sets compiled in, best first."""
+
+def isas() -> list[str]:
+    """Those that this processor runs, best first."""
+
+def selective_scan(
+    c: _Sequence,
+    delta: _Sequence,
+    B: _Sequence,
+    K: _Sequence,
+    A: int,
+    D: int,
+    out: int,
+    sizes: tuple[int, int, int, int],
+    threads: int,
+    isa: str = "",
+) -> None:
+    """Four strided sequences, three addresses, and (batch, length, channels, states)."""
+
+class _Steps:
+    """What every program is built of; a value of it is an int."""
+
+    def input(self, channels: int, shift: _Array | None = None) -> int: ...
+    def conv(
+        self,
+        sources: Sequence[int],
+        weight: _Array,
+        bias: _Array | None,
+        act: str = "none",
+        slope: float = 0.0,
+        residual: int = -1,
+    ) -> int: ...
+    def esa(self, q: int, weights: _Weights) -> int: ...
+    def output(self, value: int, factor: int = 1, skip: int = -1) -> None: ...
+
+class Program(_Steps):
+    """Steps over rows of pictures; see ``csrc/cpu/program.h``."""
+
+    def __init__(self, isa: str = "") -> None: ...
+    @property
+    def isa(self) -> str: ...
+    def depthwise(
+        self,
+        source: int,
+        weight: _Array,
+        bias: _Array | None,
+        act: str = "none",
+        slope: float = 0.0,
+        residual: int = -1,
+    ) -> int: ...
+    def run(
+        self,
+        inputs: Sequence[_Picture],
+        outputs: Sequence[_Picture],
+        batch: int,
+        height: int,
+        width: int,
+        threads: int,
+    ) -> None: ...
+
+class _CudaProgram(_Steps):
+    """Steps over slabs of pixels; see ``csrc/cuda/program.h``."""
+
+    def __init__(self, format: str) -> None: ...
+    def spab(self, x: int, weights: _Weights) -> tuple[int, int]: ...
+    def constants(self) -> NDArray[np.uint8]: ...
+    def workspace_bytes(
+        self, processors: int, shared_bytes: int, batch: int, height: int, width: int
+    ) -> int: ...
+    def launches(
+        self, processors: int, shared_bytes: int, batch: int, height: int, width: int
+    ) -> int: ...
+    def run(
+        self,
+        inputs: Sequence[_CudaPicture],
+        outputs: Sequence[_CudaPicture],
+        batch: int,
+        height: int,
+        width: int,
+        constants: int,
+        workspace: int,
+        processors: int,
+        shared_bytes: int,
+        stream: int,
+    ) -> None: ...
+
+class _Cuda:
+    """The submodule ``esr_kernels._C.cuda``."""
+
+    targets: tuple[str, ...]
+    Program: type[_CudaProgram]
+
+cuda: _Cuda
