@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from . import gpu
+from esr_kernels.benchmark.gpu import contest as gpu
+
 from .bench_conv3x3_pixel_shuffle import test_conv3x3_pixel_shuffle as conv3x3_pixel_shuffle
 from .bench_conv_act import CASES
 from .bench_conv_act import test_conv_act as conv_act

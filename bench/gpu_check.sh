@@ -1,105 +1,105 @@
 #!/usr/bin/env bash
-# Everything that wants a GPU, in one command, on a machine with torch, triton, nvcc and pybind11
-# that need not reach any network:
+# Half an hour on a GPU, in five calls on a machine with Python, torch, triton and CUDA's tools that
+# need not reach any network. Run from anywhere; nothing is installed.
 #
-#   bench/gpu_check.sh [-o FOLDER] [PART...]
+#   bench/gpu_check.sh [--dry-run] a|b|c|d|e
 #
-#   build     the package from this checkout, in place, with CUDA kernels for this GPU
-#   test      pytest -m gpu
-#   sanitize  compute-sanitizer memcheck and racecheck over small shapes
-#   profile   SPAN-28 kernel by kernel: torch's profile, and Nsight Compute's where it may be used
-#   bench     ops, and SPAN-28 at four sizes; prints the table
-#   bench-all the other networks too; minutes each, most of them torch.compile's
+#   a  4 min  every kernel form against float64, then ours at four sizes: fused and apart, with and
+#             without a CUDA graph
+#   b  6 min  compute-sanitizer, memcheck and racecheck, over all forms; our kernels only
+#   c  5 min  Nsight Compute over SPAN-28 at 256x256 and 1080p; clocks left alone
+#   d  6 min  rivals at one size: eager, torch.compile, max-autotune
+#   e  9 min  Triton: its kernels, then SPAN-28 with them
 #
-# Without parts: build test sanitize profile bench. Logs, the result as JSON and its table go to
-# FOLDER, by default $OUT, else bench/results/gpu. PYTHON names the interpreter (python3). A part
-# that fails does not keep the next from running; the exit status tells.
+# Every case is appended to a file in FOLDER ($OUT, else bench/results/gpu) when it ends, so that a
+# call that is killed leaves what it measured. The table comes last. PYTHON names the interpreter.
+# bench/prebuild.sh, run beforehand elsewhere, saves the minutes of compiling. --dry-run rehearses a
+# call without a GPU. Exit status 1: a check failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${PYTHON:-python3}
-out=${OUT:-bench/results/gpu}
-while getopts o: option; do
-  case $option in
-    o) out=$OPTARG ;;
-    *) exit 2 ;;
-  esac
-done
-shift $((OPTIND - 1))
-parts=("$@")
-((${#parts[@]})) || parts=(build test sanitize profile bench)
-if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
-  echo "no GPU that torch can use: nothing is checked" >&2
-  exit 2
+rehearse=()
+if [[ ${1:-} == --dry-run ]]; then
+  rehearse=(--rehearse)
+  shift
 fi
+call=${1:-}
+case $call in
+  a | b | c | d | e) ;;
+  *)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac
+out=${OUT:-bench/results/gpu}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
+record=$out/$call.jsonl
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
+[[ -d prebuilt/site ]] && export PYTHONPATH=$PWD/prebuilt/site:$PYTHONPATH
 
-# Runs a command with its output shown and kept: logged NAME COMMAND...
-logged() { "${@:2}" 2>&1 | tee "$out/$1.log"; }
-
-# As nvcc calls it: 80, 90.
-capability() {
-  "$python" -c 'import torch; print("{}{}".format(*torch.cuda.get_device_capability()))'
+# The module for this Python: prebuilt, else compiled here.
+module() {
+  local prebuilt
+  ((${#rehearse[@]})) && return
+  prebuilt=$(compgen -G 'prebuilt/_C.*.so') && cp $prebuilt esr_kernels/
+  "$python" -c 'from esr_kernels import _C; _C.cuda' 2>/dev/null && return
+  echo "no prebuilt module fits: compiling one, which takes minutes"
+  bench/prebuild.sh --here
 }
 
-build() {
-  ESR_KERNELS_CUDA=1 ESR_KERNELS_CUDA_TARGETS=$(capability) \
-    logged build "$python" -m pip install --no-build-isolation --no-deps --no-index -v -e .
+gpu() { # gpu CALL SECONDS: one part, killed well after its budget
+  timeout $(($2 + 60)) "$python" -m esr_kernels.benchmark.gpu "$1" --record "$record" \
+    --seconds "$2" "${rehearse[@]}" >"$out/$call-$1.log" 2>&1 || status=1
 }
 
-tests() {
-  logged test "$python" -m pytest tests -m gpu -q -rs --durations=10
+sanitize() { # sanitize TOOL NUMBERS SECONDS
+  local log=$out/b-$1-$2.log
+  PYTORCH_NO_CUDA_MEMORY_CACHING=1 timeout "$3" "${tool[@]}" compute-sanitizer \
+    --tool "$1" --kernel-name kns=3esr4cuda --error-exitcode 9 --print-limit 20 \
+    "$python" -m esr_kernels.device_check cuda 0 "$2" <<<"[]" >"$log" 2>&1
+  local code=$?
+  printf '{"kind": "%s", "case": "%s %s", "exit": %d, %s}\n' "$1" "$1" "$2" "$code" \
+    "$( ((code == 0)) && echo '"passed": true' || echo "\"failed\": \"exit status $code, see $(basename "$log")\"")" \
+    >>"$record"
+  ((code == 0)) || status=1
 }
 
-sanitize() {
-  # The allocator's own cache would hide what lies outside a tensor.
-  export PYTORCH_NO_CUDA_MEMORY_CACHING=1
-  local tool status=0
-  for tool in memcheck racecheck; do
-    logged "$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 \
-      "$python" -m pytest tests/backends -m gpu -q -x \
-      -k "test_ops and channels_last and float16" || status=1
+profile() { # profile H W SECONDS
+  local log=$out/c-$1x$2.log sections=()
+  for section in SpeedOfLight WarpStateStats SchedulerStats InstructionStats LaunchStats Occupancy; do
+    sections+=(--section "$section")
   done
-  unset PYTORCH_NO_CUDA_MEMORY_CACHING
-  return $status
+  timeout "$3" "${tool[@]}" ncu --clock-control none --nvtx --nvtx-include picture/ \
+    "${sections[@]}" "$python" -m esr_kernels.benchmark.gpu.profile --size "$1" "$2" >"$log" 2>&1
+  local code=$?
+  printf '{"kind": "profile", "case": "ncu %sx%s", "exit": %d, "%s": %s}\n' "$1" "$2" "$code" \
+    "$( ((code == 0)) && echo passed || echo failed)" \
+    "$( ((code == 0)) && echo true || echo "\"exit status $code, see $(basename "$log")\"")" \
+    >>"$record"
+  ((code == 0)) || status=1
 }
 
-profile() {
-  local backend status=0
-  for backend in cuda triton; do
-    logged "profile-$backend" "$python" -m bench.gpu_profile --backend "$backend" || status=1
-  done
-  if command -v ncu >/dev/null; then
-    # Many machines keep the GPU's counters to the administrator: no failure of ours.
-    logged profile-ncu ncu --nvtx --nvtx-include "picture/" --section SpeedOfLight \
-      --section ComputeWorkloadAnalysis --section MemoryWorkloadAnalysis --section Occupancy \
-      --section LaunchStats "$python" -m bench.gpu_profile --backend cuda --once || true
-  fi
-  return $status
-}
-
-benchmark() {
-  logged bench "$python" -m pytest bench/bench_gpu.py --benchmark-only -q "$@" &&
-    cp bench/results/latest-gpu.json "$out/bench.json"
-}
-
-failed=()
-for part in "${parts[@]}"; do
-  printf '\n== %s\n' "$part"
-  case $part in
-    build) build ;;
-    test) tests ;;
-    sanitize) sanitize ;;
-    profile) profile ;;
-    bench) benchmark -k "SPAN-28 or not networks" ;;
-    bench-all) benchmark ;;
-    *) echo "no part is called $part"; false ;;
-  esac || failed+=("$part")
-done
-
-if ((${#failed[@]})); then
-  echo "failed: ${failed[*]}; see $out"
-  exit 1
-fi
-echo "all parts passed: ${parts[*]}; see $out"
+status=0
+tool=()
+((${#rehearse[@]})) && tool=(echo)
+module
+case $call in
+  a)
+    gpu forms 120
+    gpu ours 100
+    ;;
+  b)
+    for numbers in float16 bfloat16 tf32; do sanitize memcheck "$numbers" 70; done
+    for numbers in float16 tf32; do sanitize racecheck "$numbers" 70; done
+    ;;
+  c)
+    profile 256 256 120
+    profile 1080 1920 150
+    ;;
+  d) gpu rivals 300 ;;
+  e) gpu triton 480 ;;
+esac
+"$python" -m esr_kernels.benchmark.gpu table --record "$record" | tail -c 11000
+exit $status

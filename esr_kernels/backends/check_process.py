@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ def run(
     arguments: Sequence[str],
     module: str = "esr_kernels.device_check",
     limit_s: float = LIMIT_S,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Run ``python -m module arguments`` to its end, over crashes and hangs.
 
@@ -59,30 +60,36 @@ def run(
             "ops": [...]}`` before a check, ``{"end": name, "reason": ..., "fits": ...}`` after it,
             and ``{"finished": true}`` at last.
         limit_s: seconds without a line after which the process is killed.
+        on_outcome: called with each outcome as it is known.
 
     Returns:
         One outcome per check. A check in which the process ended has the signal, exit status or
         time limit as its reason. ``start`` is an outcome, too, of a process that ends before its
         first check, or that ended too often.
     """
-    outcomes: dict[str, Outcome] = {}
+    outcomes: list[Outcome] = []
+
+    def note(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        on_outcome(outcome)
+
     for _ in range(MOST_FAULTS):
-        fault, begun = _walk(arguments, module, limit_s, outcomes)
+        process = _start(arguments, module, [o.name for o in outcomes])
+        fault, begun = _watch(process, limit_s, note)
         if fault is None:
-            return list(outcomes.values())
+            return outcomes
         if begun is None:
-            outcomes[START] = Outcome(START, (), fault)
-            return list(outcomes.values())
-        outcomes[begun[0]] = Outcome(*begun, fault)
-    outcomes[START] = Outcome(START, (), f"{MOST_FAULTS} checks ended their process")
-    return list(outcomes.values())
+            note(Outcome(START, (), fault))
+            return outcomes
+        note(Outcome(*begun, fault))
+    note(Outcome(START, (), f"{MOST_FAULTS} checks ended their process"))
+    return outcomes
 
 
-def _walk(
-    arguments: Sequence[str], module: str, limit_s: float, outcomes: dict[str, Outcome]
+def _watch(
+    process: subprocess.Popen, limit_s: float, note: Callable[[Outcome], None]
 ) -> tuple[str | None, tuple[str, tuple[str, ...]] | None]:
-    """Run one process; return what ended it early, and the check that was going on."""
-    process = _start(arguments, module, list(outcomes))
+    """Read one process to its end; return what ended it early, and the check that was going on."""
     begun: tuple[str, tuple[str, ...]] | None = None
     errors = _Tail(process)
     for line in _lines(process, limit_s):
@@ -96,7 +103,7 @@ def _walk(
         if "begin" in line:
             begun = line["begin"], tuple(line["ops"])
         elif begun:
-            outcomes[begun[0]] = Outcome(*begun, line["reason"], line.get("fits", True))
+            note(Outcome(*begun, line["reason"], line.get("fits", True)))
             begun = None
     return _cause(process.wait(), errors.text()), begun
 

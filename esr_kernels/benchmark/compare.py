@@ -63,7 +63,7 @@ def compare(
                 torch.set_num_threads(count)
                 machines[count] = measure()
                 for size in sizes:
-                    problem = _problem(found, size)
+                    problem = problem_of(found, size)
                     cases.append((_contest(problem, count, time_s), problem.work))
                     on_contest()
     finally:
@@ -71,7 +71,8 @@ def compare(
     return with_limits(cases, machines, machine_stamp("esr-kernels"))
 
 
-def _problem(source: Source, size: tuple[int, int]) -> Problem:
+def problem_of(source: Source, size: tuple[int, int]) -> Problem:
+    """Make the problem of a network on a drawn picture of this height and width."""
     height, width = size
     picture = sample.draw().resize((width, height), Image.Resampling.BICUBIC)
     x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] * (source.data_range / 255)

@@ -66,7 +66,7 @@ class Runs:
         self.calls: list[tuple] = []
         self.reason: str | None = WRONG
 
-    def __call__(self, arguments):
+    def __call__(self, arguments, on_outcome):
         self.calls.append(arguments)
         return [Outcome("a form", ("esa",), None), Outcome("another", ("spab",), self.reason)]
 

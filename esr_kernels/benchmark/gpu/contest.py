@@ -9,6 +9,7 @@ measured by torch in the same run: a float16 product of 8192 x 8192 and a copy o
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,15 +19,19 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-import esr_kernels
-from esr_kernels import backends
-from esr_kernels.benchmark.problem import Op, Problem
-from esr_kernels.benchmark.stamp import machine_stamp
-from tests.tolerance import assert_as_good_as_torch
+from ... import backends, fusion
+from ...challenge.sources import resolve
+from ...ops import OPS
+from ...system import info
+from ..compare import problem_of
+from ..problem import Op, Problem
+from ..stamp import machine_stamp
+from ..tolerance import assert_as_good_as_torch
 
 ROUNDS = 30
 _FLUSH_BYTES = 2**31  # half a millisecond and more, as long as eager networks take to launch
 Call = Callable[[], object]
+DEVICE = torch.device("cuda", 0)
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,15 @@ class Way:
         if self.backend is None:
             return None
         with self._settings():
-            choice = backends.choose(op, torch.device("cuda", 0), self.dtype)
+            declared = {declared.name: declared for declared in OPS}[op]
+            choice = backends.choose(declared, DEVICE, self.dtype)
         return dict(choice.refusals).get(self.backend)
 
     def prepare(self, problem: Problem) -> Call:
         """The call, with its backend and whether TF32 is allowed, to be run without gradients."""
         with self._settings():
             module = problem.ours() if self.backend else copy.deepcopy(problem.module)
-            call = self.make(module.to("cuda", self.dtype), inputs_of(problem, self.dtype))
+            call = self.make(module.to(DEVICE, self.dtype), inputs_of(problem, self.dtype))
 
         def run() -> object:
             with self._settings():
@@ -69,7 +75,7 @@ class Way:
 
 
 def inputs_of(problem: Problem, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    return tuple(x.to("cuda", dtype) for x in problem.inputs)
+    return tuple(x.to(DEVICE, dtype) for x in problem.inputs)
 
 
 def as_it_is(module, inputs) -> Call:
@@ -108,7 +114,7 @@ def recorded(module, inputs) -> Call:
     """From CUDA graphs as users have them: with copies of inputs and results, but for an op."""
     if isinstance(module, Op):
         return graphed(module, inputs)
-    return as_it_is(esr_kernels.accelerate(module, cuda_graphs=True), inputs)
+    return as_it_is(fusion.accelerate(module, cuda_graphs=True), inputs)
 
 
 HALF, FULL = torch.float16, torch.float32
@@ -129,6 +135,14 @@ WAYS = {
 }
 
 
+def rehearse() -> None:
+    """Let the CPU stand in for the GPU, with contestants that it has."""
+    global DEVICE
+    DEVICE = torch.device("cpu")
+    WAYS["ours cuda fp16"] = WAYS["ours triton fp16"] = Way(FULL, as_it_is, "cpu")
+    WAYS["max-autotune fp16"] = WAYS["torch.compile fp16"] = Way(FULL, as_it_is)
+
+
 @torch.no_grad()
 def contest(group: str, problem: Problem) -> dict:
     """Checks all ways and times them in turns: a case as it is kept.
@@ -144,7 +158,7 @@ def contest(group: str, problem: Problem) -> dict:
             continue
         try:
             call = way.prepare(problem)
-            _check(call(), way, problem)
+            check(call(), way, problem)
         except Exception as error:  # rivals raise what they like
             if way.backend:
                 raise
@@ -169,8 +183,8 @@ def contest(group: str, problem: Problem) -> dict:
     }
 
 
-def _check(result: object, way: Way, problem: Problem) -> None:
-    """The tolerance rule; TF32 has as many digits as float16."""
+def check(result: object, way: Way, problem: Problem) -> None:
+    """Hold a result to the tolerance rule; TF32 has as many digits as float16."""
     dtype = HALF if way.tf32 else way.dtype
     plain = _results(problem, dtype)
     triples = zip(*map(tree_leaves, (result, plain, _results(problem, torch.float64))), strict=True)
@@ -180,11 +194,25 @@ def _check(result: object, way: Way, problem: Problem) -> None:
 
 def _results(problem: Problem, dtype: torch.dtype) -> object:
     torch.backends.cudnn.allow_tf32 = False
-    module = copy.deepcopy(problem.module).to("cuda", dtype)
+    module = copy.deepcopy(problem.module).to(DEVICE, dtype)
     return tree_map(torch.clone, module(*inputs_of(problem, dtype)))
 
 
+def timed(call: Call, rounds: int = ROUNDS) -> dict[str, float]:
+    """Time a call by itself, in ms: the median, and the 10th and 90th percentile."""
+    return _spread([_time_ms(call) for _ in range(rounds)])
+
+
+def network(name: str, height: int, width: int) -> Problem:
+    """Make the problem of a network by name on one picture."""
+    return problem_of(resolve(name), (height, width))
+
+
 def _time_ms(call: Call) -> float:
+    if DEVICE.type == "cpu":  # a rehearsal
+        began_s = time.perf_counter()
+        call()
+        return 1e3 * (time.perf_counter() - began_s)
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     _flush_buffer().zero_()
     start.record()
@@ -228,7 +256,7 @@ def measure() -> dict[str, float]:
 
 def stamp() -> dict[str, object]:
     """The machine, with its GPU, its measured rates and how far our kernels were tested before."""
-    kernels = {name: detail for name, _, detail in esr_kernels.info().backends}
+    kernels = {name: detail for name, _, detail in info().backends}
     return machine_stamp() | {
         "gpu": torch.cuda.get_device_name(),
         "cuda": torch.version.cuda,
