@@ -74,7 +74,7 @@ def _cached_model(name: str, weights, device: torch.device, dtype: torch.dtype) 
     key = (_identity(weights), dtype)
     with _lock:
         known, model = _cache.get((name, device), (None, None))
-        if known != key:
+        if model is None or known != key:
             # Outside inference mode: parameters born inside it could never be trained or copied.
             with torch.inference_mode(False):
                 model = load(name, weights=weights, device=device, dtype=dtype)

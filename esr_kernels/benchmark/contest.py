@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,8 +31,8 @@ class LeftOut(Exception):
 class Implementation:
     """``call`` is what is timed; ``tensors`` turns its result into torch tensors, untimed."""
 
-    call: Callable[[], object]
-    tensors: Callable[[object], object] = lambda result: result
+    call: Callable[[], Any]
+    tensors: Callable[[Any], object] = lambda result: result
 
 
 #: Makes a contestant for a problem and a number of threads. Raises ``LeftOut`` or ``ImportError``.

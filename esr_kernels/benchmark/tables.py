@@ -72,9 +72,9 @@ def _left_out(cases: Sequence[dict]) -> str:
             where = f"{case['case']} on {case['threads']}"
             reasons.setdefault(f"{name} left out: {reason}", []).append(where)
     lines = []
-    for reason, where in reasons.items():
-        more = f" and {len(where) - 2} more" if len(where) > 2 else ""
-        lines.append(f"{reason} ({', '.join(where[:2])}{more})")
+    for reason, places in reasons.items():
+        more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+        lines.append(f"{reason} ({', '.join(places[:2])}{more})")
     return "\n".join(lines)
 
 

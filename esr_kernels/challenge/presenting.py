@@ -33,7 +33,7 @@ def as_csv(board: Leaderboard) -> str:
     rows = [head]
     for row in (*board.rows, board.baseline):
         entrant, costs = row.entrant, row.entrant.costs
-        cells = [row.ranks.get("main", ""), entrant.name]
+        cells: list[object] = [row.ranks.get("main", ""), entrant.name]
         cells += [entrant.psnr_dB.get(split, "") for split in board.splits]
         cells += [entrant.runtime_ms.get(split, "") for split in board.splits]
         cells += [costs.runtime_ms, costs.params_M, costs.flops_G]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -78,5 +79,5 @@ def _in_turns(contestants: Sequence[Contestant], low: np.ndarray, rounds: int) -
         for place in range(len(contestants)):
             i = (turn + place) % len(contestants)
             run, x = contestants[i].run, inputs[i]
-            times_ms[i].append(timed(lambda run=run, x=x: run(x), x.device)[1])
+            times_ms[i].append(timed(partial(run, x), x.device)[1])
     return times_ms

@@ -55,13 +55,19 @@ class Evaluation:
 
     def overall(self, metric: str) -> float | None:
         """Mean over the splits' means, as the report averages its runtimes."""
-        means = [self.mean(split, metric) for split in self.pictures]
-        return float(np.mean(means)) if means and None not in means else None
+        means = _known([self.mean(split, metric) for split in self.pictures])
+        return float(np.mean(means)) if means else None
 
     def memory_MiB(self) -> float | None:
         """The largest peak of all pictures."""
         peaks = [p.memory_MiB for pictures in self.pictures.values() for p in pictures]
-        return max(peaks) if peaks and None not in peaks else None
+        return max(_known(peaks), default=None)
+
+
+def _known(values: list[float | None]) -> list[float]:
+    """All of them, or none if one is missing."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
 
 
 def read_results(path: Path) -> dict[str, Evaluation]:
@@ -156,7 +162,7 @@ def _entry(evaluation: Evaluation) -> dict:
                 entry[f"{split}_{key}"] = [getattr(picture, metric) for picture in pictures]
                 entry[f"{split}_ave_{key}"] = evaluation.mean(split, metric)
         peaks = [picture.memory_MiB for picture in pictures]
-        entry[f"{split}_memory"] = max(peaks) if peaks and None not in peaks else None
+        entry[f"{split}_memory"] = max(_known(peaks), default=None)
     if c := evaluation.complexity:
         entry |= {"activations": c.activations / 1e6, "num_conv": c.convolutions}
         entry |= {"flops": c.flops / 1e9, "num_parameters": c.parameters / 1e6}

@@ -86,6 +86,7 @@ def _code(place: str) -> ModuleType:
         raise FileNotFoundError(f"no file {path} to take the network from")
     # Under a name of ours, so that a file called like a package does not take its place.
     spec = importlib.util.spec_from_file_location(f"contestant_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # as for every .py file
     code = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = code
     sys.path.insert(0, str(path.resolve().parent))  # what lies beside it can be imported

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 _RESET_PEAK = "5"  # Linux, proc(5): the peak of the resident set starts again from what it is now
 
 
-def timed(call: Callable[[], object], device: torch.device) -> tuple[object, float]:
+def timed(call: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
     """The result of ``call`` and its time in ms."""
     if device.type == "cuda":
         return _timed_by_events(call, device)
@@ -22,7 +23,7 @@ def timed(call: Callable[[], object], device: torch.device) -> tuple[object, flo
     return result, 1e3 * (time.perf_counter() - start)
 
 
-def _timed_by_events(call: Callable[[], object], device: torch.device) -> tuple[object, float]:
+def _timed_by_events(call: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
     with torch.cuda.device(device):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         torch.cuda.synchronize()

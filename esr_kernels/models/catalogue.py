@@ -4,6 +4,7 @@ import ast
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .registry import find
 
@@ -57,13 +58,14 @@ def _official_file(row: dict[str, str]) -> OfficialFile:
     pairs = (pair.split("=") for pair in row["options"].split())
     filename = row.pop("filename")
     branch = _COMMIT if filename in _LATE else "main"
-    return OfficialFile(
-        **row
+    values: dict[str, Any] = (
+        row
         | {key: int(row[key]) for key in whole}
         | {"rank": int(row["rank"]) if row["rank"] else None}
         | {"url": f"{_RELEASE}/{branch}/model_zoo/{filename}" if filename else ""}
         | {"options": {key: ast.literal_eval(value) for key, value in pairs}}
     )
+    return OfficialFile(**values)
 
 
 OFFICIAL: dict[str, OfficialFile] = _read_official()

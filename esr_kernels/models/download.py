@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 64 * 1024  # bytes
 
@@ -49,7 +50,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _transfer(url: str, file, timeout_s: float, label: str) -> str:
+def _transfer(url: str, file: BinaryIO, timeout_s: float, label: str) -> str:
     from tqdm import tqdm
 
     opener = urllib.request.build_opener(_SecureRedirects)

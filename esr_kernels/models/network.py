@@ -1,13 +1,19 @@
 """What every network has in common, and how one is described to the registry."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .reparam import merge_all
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Shapes = Mapping[str, torch.Size]
 
@@ -24,6 +30,7 @@ class Upscaler(nn.Module):
     name: str
     min_size: int = 1
     training_form: bool = False
+    mean: Tensor  # where a picture's mean is subtracted
 
     def __init__(self, *, scale: int, in_channels: int, out_channels: int, data_range: float = 1.0):
         super().__init__()
@@ -32,13 +39,14 @@ class Upscaler(nn.Module):
         self.out_channels = out_channels
         self.data_range = data_range
 
-    def slim(self) -> "Upscaler":
+    def slim(self) -> Self:
         """A copy with its training forms merged (in float64); where it has none, just a copy."""
-        slim = merge_all(copy.deepcopy(self))
+        slim = copy.deepcopy(self)
+        merge_all(slim)
         slim.training_form = False
         return slim
 
-    def inference_form(self) -> "Upscaler":
+    def inference_form(self) -> Self:
         """The same function with everything merged that serves training only; ``self`` if nothing.
 
         Merges are computed in float64 and stored in the parameters' own dtype.
@@ -63,7 +71,7 @@ class Network:
     detect: Callable[[Shapes], dict | None]
     key: Callable[[str], str] = str
 
-    def expected(self, hyperparameters: dict) -> dict[str, torch.Tensor]:
+    def expected(self, hyperparameters: dict) -> dict[str, Tensor]:
         """Key -> tensor without storage (device "meta") of a checkpoint with these parameters."""
         with torch.device("meta"):
             state = self.build(**hyperparameters).state_dict()

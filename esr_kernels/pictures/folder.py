@@ -34,7 +34,10 @@ def find(src: Path, dst: Path, *, suffix: str, overwrite: bool) -> Jobs:
     _check_writable(dst)
     if dst.resolve() == src.resolve():
         raise ValueError(f"{dst} is the folder of the pictures itself: choose another one")
-    todo, existing, others, failed = {}, [], [], []
+    todo: dict[Path, Path] = {}
+    existing: list[Path] = []
+    others: list[Path] = []
+    failed: list[tuple[Path, str]] = []
     for path in _files(src, dst.resolve()):
         if path.suffix.lower() not in io.READABLE:
             others.append(path)

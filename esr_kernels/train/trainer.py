@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,8 +47,8 @@ class Trainer:
         self.model = _fresh_model(recipe).to(device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self._slim = self.average.slim()
-        self._trained = [p for p in self.model.parameters() if p.requires_grad]
-        self._averaged = [
+        self._trained: list[Tensor] = [p for p in self.model.parameters() if p.requires_grad]
+        self._averaged: list[Tensor] = [
             self.average.get_parameter(name)
             for name, p in self.model.named_parameters()
             if p.requires_grad
@@ -160,11 +161,11 @@ def _fresh_model(recipe: Recipe) -> SPAN:
     # The network multiplies pictures by 255 and ends in [0, 1]: without this its first results are
     # some hundred times too large, and a thousand steps go by until they are pictures.
     with torch.no_grad():
-        model.upsampler[0].weight.mul_(0.1)
+        model.upsampler[0].weight.mul_(0.1)  # type: ignore[operator]
     return model
 
 
-def upscaled(model: nn.Module, low: Tensor):
+def upscaled(model: nn.Module, low: Tensor) -> np.ndarray:
     """A picture ``[3, h, w]`` uint8 through ``model``: uint8 ``[scale*h, scale*w, 3]``, numpy."""
     device = next(model.parameters()).device
     with torch.no_grad():
@@ -172,7 +173,7 @@ def upscaled(model: nn.Module, low: Tensor):
     return _picture((result.clamp(0, 1) * 255).round().byte().cpu())
 
 
-def _picture(planes: Tensor):
+def _picture(planes: Tensor) -> np.ndarray:
     return planes.permute(1, 2, 0).numpy()
 
 
@@ -191,5 +192,5 @@ def _has_fast_bfloat16(device: torch.device) -> bool:
     if device.type != "cpu":
         return True
     # Elsewhere a CPU converts back and forth, which is slower than float32. Old torch cannot tell.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

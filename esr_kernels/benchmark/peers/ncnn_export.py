@@ -107,7 +107,11 @@ class _Writer(fx.Interpreter):
     def _convolution(self, node: fx.Node, conv: nn.Conv2d) -> None:
         if conv.groups != 1 or conv.dilation != (1, 1) or len({*conv.padding}) != 1:
             raise NotImplementedError(f"no ncnn layer here for {conv}")
-        params = {0: conv.out_channels, 1: conv.kernel_size[1], 11: conv.kernel_size[0]}
+        params: dict[int, object] = {
+            0: conv.out_channels,
+            1: conv.kernel_size[1],
+            11: conv.kernel_size[0],
+        }
         params |= {3: conv.stride[1], 4: conv.padding[1], 5: int(conv.bias is not None)}
         self._add(node, "Convolution", node.args[:1], params | {6: conv.weight.numel()})
         self.weights.append(bytes(4))  # float32 follows

@@ -19,7 +19,7 @@ def onnx_bytes(problem: Problem) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's age, and of our size checks
         # The newer exporter asks for yet another package.
-        torch.onnx.export(problem.module, problem.inputs, file, dynamo=False, opset_version=17)
+        torch.onnx.export(problem.module, problem.inputs, file, dynamo=False, opset_version=17)  # type: ignore[arg-type]
     return file.getvalue()
 
 

@@ -78,7 +78,9 @@ class DIRN(Upscaler):
 
     def inference_form(self) -> "DIRN":
         """A copy with its batch norms folded into the convolutions before them."""
-        return fold_batch_norms(copy.deepcopy(self))
+        folded = copy.deepcopy(self)
+        fold_batch_norms(folded)
+        return folded
 
 
 class DIRB(nn.Module):

@@ -43,7 +43,7 @@ class LKFN(ConcatTrunk):
         parts = [LKFB(width, hidden) for _ in range(blocks)]
         super().__init__(width, parts, scale=scale, centred=False)
         self.copies = copies
-        self.fea_conv = BSConv(3 * copies, width)
+        self.fea_conv = BSConv(3 * copies, width)  # type: ignore[assignment]
         self.c2 = BSConv(width, width)
 
     def enter(self, x: Tensor) -> Tensor:
@@ -53,7 +53,8 @@ class LKFN(ConcatTrunk):
     def inference_form(self) -> "LKFN":
         """A copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
-        folded.fea_conv.pw = fold_repeated_input(self.fea_conv.pw, self.copies)
+        first = self.fea_conv.pw
+        folded.fea_conv.pw = fold_repeated_input(first, self.copies)  # type: ignore[arg-type]
         folded.copies = 1
         return folded
 

@@ -49,6 +49,11 @@ class MagicSR(Upscaler):
     """
 
     name = "magicsr"
+    std: Tensor
+    encoder_layer1: "Stage"
+    encoder_layer2: "Stage"
+    encoder_layer3: "Stage"
+    decoder_layer1: "Stage"
     min_size = MULTIPLE + 1  # a context looks at 2 x 2 windows, also at quarter size
 
     def __init__(self, width: int = 64, *, depths: tuple[int, ...] = (6, 4, 4, 6)):
@@ -91,6 +96,8 @@ class MagicSR(Upscaler):
 class Stage(nn.Module):
     """Blocks of which each takes the sum of its predecessor's input and output; every second one
     has its windows shifted. ``stored``: size of the map whose masks the checkpoint holds."""
+
+    downsample: "PatchMerging"  # of an encoder stage that another one follows
 
     def __init__(self, inputs: int, width: int, depth: int, heads: int, stored: int):
         super().__init__()

@@ -41,6 +41,7 @@ class MSN(Upscaler):
     """
 
     name = "msn"
+    B1: "MSNBlock"
     min_size = 29  # the 5x5 pooling of a quarter of it leaves two pixels to mirror
 
     def __init__(

@@ -22,6 +22,7 @@ class ResidualTrunk(Upscaler):
     """
 
     min_size = ESA_MIN_SIZE
+    upsampler: nn.Sequential  # unless it is called otherwise
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class SPAN(Upscaler):
     """
 
     name = "span"
+    block_1: SPAB
 
     def __init__(
         self,

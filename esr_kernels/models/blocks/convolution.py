@@ -5,7 +5,9 @@ from functools import partial
 from torch import Tensor, nn
 
 
-def conv3x3(in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = True):
+def conv3x3(
+    in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = True
+) -> nn.Conv2d:
     """3x3, stride 1, zero padding 1: ``[N, Ci, H, W] -> [N, Co, H, W]``, an ``nn.Conv2d``."""
     return nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=bias)
 
@@ -39,7 +41,7 @@ def depthwise(
         dilation=dilation,
         groups=channels,
         bias=bias,
-        padding_mode=padding_mode,
+        padding_mode=padding_mode,  # type: ignore[arg-type]
     )
 
 

@@ -25,6 +25,8 @@ class CosineAttention(nn.Module):
     plain table for the bias.
     """
 
+    relative_position_index: Tensor
+
     def __init__(self, width: int, heads: int, window: int):
         super().__init__()
         inner = width // heads * heads

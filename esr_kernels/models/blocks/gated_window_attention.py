@@ -24,6 +24,11 @@ class GatedWindowAttention(nn.Module):
     Source: NTIRE 2024 efficient SR report, section 4.4.
     """
 
+    attn1: "WindowAttention"
+    attn2: "WindowAttention"
+    attn3: "WindowAttention"
+    attn4: "WindowAttention"
+
     def __init__(self, channels: int, *, shifted: bool):
         super().__init__()
         group = channels // 2
@@ -81,7 +86,8 @@ class WindowAttention(nn.Module):
         q, k = self.proj_q_5x5(q) + local, self.proj_k_5x5(k) + local
         q, k, v = (windows(m, *self.window) for m in (q, k, v))
         # torch's fast kernels want one axis of heads, which windows are as good as.
-        o = F.scaled_dot_product_attention(*(m.flatten(1, 2) for m in (q, k, v)))
+        heads = [m.flatten(1, 2) for m in (q, k, v)]
+        o = F.scaled_dot_product_attention(heads[0], heads[1], heads[2])
         o = from_windows(o.unflatten(1, q.shape[1:3]), *self.window) + local
         if self.shifted:
             o = o.roll((down, right), (2, 3))

@@ -24,7 +24,9 @@ class Involution(nn.Module):
     def __init__(self, channels: int, *, groups: int, hidden: int, norm: bool = True):
         super().__init__()
         self.groups = groups
-        first = OrderedDict(conv=conv1x1(channels, hidden, bias=not norm))
+        first: OrderedDict[str, nn.Module] = OrderedDict(
+            conv=conv1x1(channels, hidden, bias=not norm)
+        )
         if norm:
             first["bn"] = nn.BatchNorm2d(hidden)
         self.conv1 = nn.Sequential(first | {"act": nn.ReLU()})

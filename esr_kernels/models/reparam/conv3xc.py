@@ -46,13 +46,14 @@ class Conv3XC(TrainingForm):
         ``b = b3 + bs + W3 (b2 + (sum of W2's taps) b1)``.
         """
         return total(
-            chain(*(Kernel.of(layer, dtype) for layer in self.conv)), Kernel.of(self.sk, dtype)
+            chain(*(Kernel.of(layer, dtype) for layer in self.conv)),  # type: ignore[arg-type]
+            Kernel.of(self.sk, dtype),
         )
 
 
 @torch.no_grad()
-def _refresh_eval_conv(module: Conv3XC, *_) -> None:
+def _refresh_eval_conv(module: Conv3XC, *_: object) -> None:
     # A reader of the merged keys alone would otherwise get what the last merge, or chance, left.
     weight, bias = module.merge()
     module.eval_conv.weight.copy_(weight)
-    module.eval_conv.bias.copy_(bias)
+    module.eval_conv.bias.copy_(bias)  # type: ignore[union-attr, arg-type]

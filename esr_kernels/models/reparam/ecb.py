@@ -21,11 +21,14 @@ class EdgeFilter(nn.Module):
     for each channel. x is zero-padded before the 1x1, so that b0 fills the ring.
     """
 
+    mask: Tensor
+    b0: Tensor
+
     def __init__(self, channels: int, mask: tuple[tuple[float, ...], ...]):
         super().__init__()
         self.channels = channels
         pointwise = conv1x1(channels, channels)
-        self.k0, self.b0 = pointwise.weight, pointwise.bias
+        self.k0, self.b0 = pointwise.weight, pointwise.bias  # type: ignore[assignment]
         self.scale = nn.Parameter(1e-3 * torch.randn(channels, 1, 1, 1))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("mask", torch.tensor(mask).expand(channels, 1, 3, 3).clone())
@@ -60,7 +63,7 @@ class ExpandSqueeze(nn.Module):
 
     def kernel(self, dtype: torch.dtype) -> Kernel:
         """``W = k1 k0``, ``b = b1 + (sum of k1's taps) b0``."""
-        k0, b0, k1, b1 = (value.to(dtype) for value in (self.k0, self.b0, self.k1, self.b1))
+        k0, b0, k1, b1 = (value.to(dtype) for value in (self.k0, self.b0, self.k1, self.b1))  # type: ignore[union-attr]
         return chain(Kernel(k0, b0), Kernel(k1, b1))
 
 

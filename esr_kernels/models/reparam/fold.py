@@ -17,7 +17,7 @@ def fold_batch_norm(before: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 
     Raises ``ValueError`` if the norm keeps no statistics or is of another width.
     """
-    if norm.running_mean is None:
+    if norm.running_mean is None or norm.running_var is None:
         raise ValueError(
             "this batch norm keeps no running statistics: it depends on the picture and is no "
             "part of a convolution"

@@ -41,7 +41,7 @@ def merge_all(module: nn.Module) -> nn.Module:
     """
     if isinstance(module, TrainingForm):
         return module.slim()
-    merged = {}
+    merged: dict[TrainingForm, nn.Module] = {}
     for name, part in list(module.named_modules(remove_duplicate=False)):
         if isinstance(part, TrainingForm):
             if part not in merged:
@@ -61,7 +61,7 @@ def merged_parameters(module: nn.Module) -> dict[str, Tensor]:
         kernel = module.merge(next(module.parameters()).dtype)._asdict()
         prefix = module.merged_name and f"{module.merged_name}."
         return {f"{prefix}{name}": value for name, value in kernel.items() if value is not None}
-    found = dict(module.named_parameters(recurse=False))
+    found: dict[str, Tensor] = {**dict(module.named_parameters(recurse=False))}
     for name, child in module.named_children():
         found |= {f"{name}.{key}": value for key, value in merged_parameters(child).items()}
     return found

@@ -5,7 +5,7 @@ reaches the padded ring: then every identity here holds at the borders of the pi
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -49,10 +49,10 @@ def total(*branches: Kernel) -> Kernel:
     """The sum of what odd-sized branches give, each centred on the pixel."""
     size = max(branch.weight.shape[-1] for branch in branches)
     centred = [F.pad(weight, [(size - weight.shape[-1]) // 2] * 4) for weight, _ in branches]
-    return Kernel(_sum(centred), _sum(branch.bias for branch in branches))
+    return Kernel(sum(centred[1:], centred[0]), _sum(branch.bias for branch in branches))
 
 
-def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
+def convolution(kernel: Kernel, like: Tensor, **geometry: Any) -> nn.Conv2d:
     """A module with that kernel in dtype, device and need of gradients of ``like``.
 
     ``geometry``: keyword arguments of ``nn.Conv2d``; zero padding that keeps H and W by default.
@@ -62,7 +62,9 @@ def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
     inputs *= geometry.get("groups", 1)
     # On "meta" no initial numbers are drawn, which would move the caller's random state.
     with torch.device("meta"):
-        made = nn.Conv2d(inputs, outputs, tuple(size), bias=kernel.bias is not None, **geometry)
+        made = nn.Conv2d(
+            inputs, outputs, (size[0], size[1]), bias=kernel.bias is not None, **geometry
+        )
     for name, value in kernel._asdict().items():
         if value is not None:
             value = value.detach().to(like).contiguous()

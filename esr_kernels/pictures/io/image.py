@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, ImageCms, ImageOps
+from PIL import ExifTags, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from PIL import Image as Pillow
 
 # Only what is tested here; others Pillow knows (EPS, PDF ...) are no pictures to upscale.
@@ -80,31 +80,31 @@ def read(path) -> Image:
         return _decode(path, raw)
 
 
-def _open(path: Path, file: io.BufferedReader) -> Pillow.Image:
+def _open(path: Path, file: io.BufferedReader) -> ImageFile.ImageFile:
     try:
         return Pillow.open(file, formats=FORMATS)
     except _BOMB as error:
         raise _too_large(path, error) from None
-    except Pillow.UnidentifiedImageError:
+    except UnidentifiedImageError:
         kinds = "PNG, JPEG, WebP, TIFF, BMP, GIF"
         raise ValueError(f"{path} is no picture that can be read ({kinds}), or is broken") from None
     except _BROKEN as error:
         raise ValueError(f"{path} is broken: {error}") from error
 
 
-def _losses(raw: Pillow.Image) -> list[str]:
+def _losses(raw: ImageFile.ImageFile) -> list[str]:
     """What the file holds and Pillow will not give, told from the raw mode of its decoder."""
     losses = []
-    if raw.format in ("PNG", "TIFF") and not raw.mode.startswith("I;16"):
-        modes = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in raw.tile]
-        if any(";16" in str(mode) for mode in modes):
-            losses.append("16-bit colour is read as 8 bits (Pillow's limit); 16-bit grey is kept")
-    if getattr(raw, "n_frames", 1) > 1 and raw.format != "MPO":
-        losses.append(f"only the first of its {raw.n_frames} pictures is read")
+    deep = any(";16" in str(tile.args) for tile in raw.tile)
+    if deep and raw.format in ("PNG", "TIFF") and not raw.mode.startswith("I;16"):
+        losses.append("16-bit colour is read as 8 bits (Pillow's limit); 16-bit grey is kept")
+    frames = getattr(raw, "n_frames", 1)
+    if frames > 1 and raw.format != "MPO":
+        losses.append(f"only the first of its {frames} pictures is read")
     return losses
 
 
-def _decode(path: Path, raw: Pillow.Image) -> Image:
+def _decode(path: Path, raw: ImageFile.ImageFile) -> Image:
     try:
         losses = _losses(raw)
         raw.load()
@@ -131,7 +131,7 @@ def _decode(path: Path, raw: Pillow.Image) -> Image:
         alpha=alpha,
         icc=icc or None,
         exif=_kept(exif),
-        dpi=tuple(float(v) for v in dpi) if dpi else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
     )
 
 
@@ -190,9 +190,9 @@ def _from_cmyk(im: Pillow.Image, icc: bytes | None) -> Pillow.Image:
     if icc:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            return ImageCms.profileToProfile(
-                im, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+            target = ImageCms.createProfile("sRGB")
+            # None only where it works in place.
+            return ImageCms.profileToProfile(im, source, target, outputMode="RGB") or im
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile: the plain formula is what every viewer falls back to
     return im.convert("RGB")

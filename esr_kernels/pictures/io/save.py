@@ -144,7 +144,7 @@ def _to_pillow(planes: np.ndarray, container: _Format) -> Pillow.Image:
 
 
 def _metadata(like: Image, size: tuple[int, int]) -> dict:
-    kept = {}
+    kept: dict[str, object] = {}
     if like.icc:
         kept["icc_profile"] = like.icc
     if like.dpi:
