@@ -121,6 +121,7 @@ def _converted(module: Upscaler) -> bytes:
             raise ValueError(
                 f"{type(module).__name__} cannot be exported with open sizes: {cause[:300]}"
             ) from error
+    assert program is not None  # as it is with dynamo=True
     return _without_traces(program.model_proto).SerializeToString()
 
 

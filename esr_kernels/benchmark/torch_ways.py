@@ -28,7 +28,8 @@ def eager(problem: Problem, threads: int) -> Implementation:
 
 def channels_last(problem: Problem, threads: int) -> Implementation:
     """Plain torch, folded, with pictures and weights in channels_last."""
-    module = copy.deepcopy(problem.module).to(memory_format=torch.channels_last)
+    module = copy.deepcopy(problem.module)
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     inputs = [x.contiguous(memory_format=torch.channels_last) for x in problem.inputs]
     return Implementation(lambda: module(*inputs))
 

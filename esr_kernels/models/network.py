@@ -1,14 +1,19 @@
 """The base class of all networks, and the description of a network for the registry."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .reparam import merge_all
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Shapes = Mapping[str, torch.Size]
 _Upscaler = TypeVar("_Upscaler", bound="Upscaler")
@@ -31,6 +36,7 @@ class Upscaler(nn.Module):
     name: str
     min_size: int = 1
     training_form: bool = False
+    mean: Tensor  # where a picture's mean is subtracted
 
     def __init__(self, *, scale: int, in_channels: int, out_channels: int, data_range: float = 1.0):
         super().__init__()

@@ -175,7 +175,7 @@ def _fresh_model(recipe: Recipe) -> SPAN:
     # The network multiplies pictures by 255 and ends in [0, 1]: without this its first results are
     # some hundred times too large, and it takes a thousand steps until they are pictures.
     with torch.no_grad():
-        model.upsampler[0].weight.mul_(0.1)
+        model.upsampler[0].weight.mul_(0.1)  # type: ignore[operator]
     return model
 
 

@@ -67,7 +67,7 @@ class HARN(Upscaler):
         self.c = conv1x1(blocks * width, width)
         self.conv_before_upsample = nn.Sequential(HierarchicalMix(width))
         self.upsample = nn.Sequential(pixel_shuffle_upsampler(width, 3, scale))
-        same_padding(self.upsample[0][0])
+        same_padding(self.upsample[0][0])  # type: ignore[index]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.

@@ -47,7 +47,7 @@ class LKFN(DenseFeatureFusion):
         parts = [LKFB(width, hidden) for _ in range(blocks)]
         super().__init__(width, parts, scale=scale, centred=False)
         self.copies = copies
-        self.fea_conv = BSConv(3 * copies, width)
+        self.fea_conv = BSConv(3 * copies, width)  # type: ignore[assignment]
         self.c2 = BSConv(width, width)
 
     def enter(self, x: Tensor) -> Tensor:
@@ -57,7 +57,8 @@ class LKFN(DenseFeatureFusion):
     def inference_form(self) -> "LKFN":
         """Return a copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
-        folded.fea_conv.pw = fold_repeated_input(self.fea_conv.pw, self.copies)
+        first = self.fea_conv.pw
+        folded.fea_conv.pw = fold_repeated_input(first, self.copies)  # type: ignore[arg-type]
         folded.copies = 1
         return folded
 

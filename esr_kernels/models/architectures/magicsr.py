@@ -107,6 +107,8 @@ class Stage(nn.Module):
         stored: The size of the map whose masks the checkpoint holds.
     """
 
+    downsample: "PatchMerging"  # of an encoder stage that another one follows
+
     def __init__(self, inputs: int, width: int, depth: int, heads: int, stored: int):
         super().__init__()
         if inputs != width:

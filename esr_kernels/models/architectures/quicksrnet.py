@@ -60,7 +60,8 @@ class QuickSRNet(Upscaler):
     def inference_form(self) -> "QuickSRNet":
         """Return a copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
-        folded.cnn[0] = fold_repeated_input(self.cnn[0], self.copies)
+        first = self.cnn[0]
+        folded.cnn[0] = fold_repeated_input(first, self.copies)  # type: ignore[arg-type]
         folded.copies = 1
         return folded
 

@@ -51,7 +51,7 @@ def _detect(shapes: Shapes) -> dict | None:
         return None
     found = detect_backbone(shapes, r"block_\d+\.c[13]_r\.weight")
     esa_hidden = vote(shapes, r"block_\d+\.esa\.conv[123]\.weight", 0)
-    return found and esa_hidden and found | {"esa_hidden": esa_hidden}
+    return found | {"esa_hidden": esa_hidden} if found and esa_hidden else None
 
 
 NETWORK = Network(

@@ -49,7 +49,7 @@ class RLFF(ResidualBackbone):
 def _detect(shapes: Shapes) -> dict | None:
     found = detect_rlfb(shapes)
     ffn_hidden = vote(shapes, r"block_\d+\.project_out\.weight", 1)
-    return found and ffn_hidden and found | {"ffn_hidden": ffn_hidden}
+    return found | {"ffn_hidden": ffn_hidden} if found and ffn_hidden else None
 
 
 NETWORK = Network(

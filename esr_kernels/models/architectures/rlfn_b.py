@@ -42,7 +42,7 @@ class RLFNB(ResidualBackbone):
         folded = copy.deepcopy(self)
         for block in folded.modules():
             if isinstance(block, NormedRLFB) and isinstance(block.bn1, nn.BatchNorm2d):
-                block.c1_r = fold_batch_norm(block.c1_r, block.bn1)
+                block.c1_r = fold_batch_norm(block.c1_r, block.bn1)  # type: ignore[arg-type]
                 block.bn1 = nn.Identity()
         return folded
 
@@ -53,7 +53,7 @@ class NormedRLFB(RLFB):
     def __init__(self, width: int, mid: int, esa_hidden: int):
         layers = rlfb_layers(width, mid)
         super().__init__(layers, c5=conv1x1(width, width), esa=ESA(width, esa_hidden))
-        self.bn1 = nn.BatchNorm2d(mid)
+        self.bn1: nn.Module = nn.BatchNorm2d(mid)
 
     def first(self, u: Tensor) -> Tensor:
         """Map ``[N, width, H, W]`` to ``[N, mid, H, W]``."""

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -144,7 +145,7 @@ def _basicsr_key(key: str) -> str:
     return key
 
 
-def _detect(shapes: Shapes, spelled=str) -> dict | None:
+def _detect(shapes: Shapes, spelled: Callable[[str], str] = str) -> dict | None:
     growth = vote(shapes, spelled(r"RRDB_trunk\.\d+\.RDB\d\.conv[1-4]\.weight"), 0)
     width = vote(shapes, spelled(r"RRDB_trunk\.\d+\.RDB\d\.conv5\.weight"), 0)
     if growth is None or width is None:

@@ -31,7 +31,7 @@ class SMRN(ResidualBackbone):
         super().__init__(width, numbered(parts), scale=scale)
         register_mean(self)
         self.conv_1 = conv3x3(3, width, bias=False)
-        self.conv_2 = BSConv(width, width)
+        self.conv_2 = BSConv(width, width)  # type: ignore[assignment]
 
     def enter(self, x: Tensor) -> Tensor:
         """Subtract the mean colour."""

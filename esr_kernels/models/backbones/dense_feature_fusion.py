@@ -41,8 +41,8 @@ class DenseFeatureFusion(Upscaler):
         for i, part in enumerate(parts, 1):
             self.add_module(f"B{i}", part)
         self.c1 = conv1x1(self.blocks * width, width)
-        self.c2 = nn.Identity()
-        self.upsampler = pixel_shuffle_upsampler(width, 3, scale)
+        self.c2: nn.Module = nn.Identity()
+        self.upsampler: nn.Module = pixel_shuffle_upsampler(width, 3, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[N, 3, H, W]`` in [0, 1] to ``[N, 3, scale*H, scale*W]``, not clamped.

@@ -30,6 +30,7 @@ class ResidualBackbone(Upscaler):
     """
 
     min_size = ESA_MIN_SIZE
+    upsampler: nn.Sequential  # unless it is called otherwise
 
     def __init__(
         self,

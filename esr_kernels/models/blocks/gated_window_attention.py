@@ -24,6 +24,11 @@ class GatedWindowAttention(nn.Module):
     Source: NTIRE 2024 efficient SR report, section 4.4.
     """
 
+    attn1: "WindowAttention"
+    attn2: "WindowAttention"
+    attn3: "WindowAttention"
+    attn4: "WindowAttention"
+
     def __init__(self, channels: int, *, shifted: bool):
         super().__init__()
         group = channels // 2

@@ -49,7 +49,7 @@ def merge_all(module: nn.Module) -> nn.Module:
     """
     if isinstance(module, TrainingForm):
         return module.slim()
-    merged = {}
+    merged: dict[TrainingForm, nn.Module] = {}
     for name, part in list(module.named_modules(remove_duplicate=False)):
         if isinstance(part, TrainingForm):
             if part not in merged:
