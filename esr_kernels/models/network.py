@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .reparam import merge_all
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    pass
 
 Shapes = Mapping[str, torch.Size]
 _Upscaler = TypeVar("_Upscaler", bound="Upscaler")

@@ -5,7 +5,7 @@ reaches the padded ring: then every identity here holds at the borders of the pi
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
