@@ -19,10 +19,6 @@ int Program::append(std::unique_ptr<Step> step) {
   return result;
 }
 
-Resolution Program::sampled(Resolution of, Sampling rule) {
-  return {axes_.sampled(of.rows, rule), axes_.sampled(of.columns, rule)};
-}
-
 Resolution Program::common_resolution(const std::vector<int>& values) const {
   const Resolution common = resolution(values.at(0));
   for (int value : values) check_resolution(value, common);

@@ -38,7 +38,7 @@ class Program {
   // For steps while they are made; the checks throw std::invalid_argument.
   int next_input() { return inputs_++; }  // its number
   int next_output() { return outputs_++; }
-  Resolution sampled(Resolution of, Sampling rule);
+  Axes& axes() { return axes_; }
   Resolution common_resolution(const std::vector<int>& values) const;
   void check_resolution(int value, Resolution expected) const;
 

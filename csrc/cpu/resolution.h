@@ -38,6 +38,10 @@ class Axes {
     return int(axes_.size()) - 1;
   }
 
+  Resolution sampled(Resolution of, Sampling rule) {
+    return {sampled(of.rows, rule), sampled(of.columns, rule)};
+  }
+
   int length(int axis, int height, int width) const {
     if (axis <= kWidth) return axis == kHeight ? height : width;
     return axes_[axis].rule.count(length(axes_[axis].parent, height, width));

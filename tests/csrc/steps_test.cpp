@@ -37,7 +37,7 @@ class RowSum : public esr::Step {
   // Fewer rows, and as many columns as before.
   static esr::Resolution rows_of(esr::Program& program, int source, Window window) {
     const esr::Resolution from = program.resolution(source);
-    return {program.sampled(from, {1, window.stride}).rows, from.columns};
+    return {program.axes().sampled(from.rows, {1, window.stride}), from.columns};
   }
 };
 

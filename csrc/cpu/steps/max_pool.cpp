@@ -6,7 +6,7 @@ namespace esr {
 
 MaxPool::MaxPool(Program& program, int source, int kernel, int stride)
     : Step({{source, {0, kernel - 1, stride}}}, program.channels(source),
-           program.sampled(program.resolution(source), {kernel, stride})),
+           program.axes().sampled(program.resolution(source), {kernel, stride})),
       kernel_(program.kernels().max_pool),
       sampling_{kernel, stride} {}
 
