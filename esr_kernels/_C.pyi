@@ -39,6 +39,9 @@ def selective_scan(
 ) -> None:
     """Four strided sequences, three addresses, and (batch, length, channels, states)."""
 
+_Device = tuple[int, int, bool]
+_Size = tuple[int, ...]
+
 class _Steps:
     """What every program is built of; a value of it is an int."""
 
@@ -52,7 +55,6 @@ class _Steps:
         slope: float = 0.0,
         residual: int = -1,
     ) -> int: ...
-    def esa(self, q: int, weights: _Weights) -> int: ...
     def output(self, value: int, factor: int = 1, skip: int = -1) -> None: ...
 
 class Program(_Steps):
@@ -70,6 +72,9 @@ class Program(_Steps):
         slope: float = 0.0,
         residual: int = -1,
     ) -> int: ...
+    def strided_conv(self, source: int, weight: _Array, bias: _Array | None) -> int: ...
+    def max_pool(self, source: int, kernel: int, stride: int) -> int: ...
+    def bilinear(self, source: int, like: int) -> int: ...
     def run(
         self,
         inputs: Sequence[_Picture],
@@ -81,28 +86,35 @@ class Program(_Steps):
     ) -> None: ...
 
 class _CudaProgram(_Steps):
-    """Steps over slabs of pixels; see ``csrc/cuda/program.h``."""
+    """Steps over slabs of pixels; see ``csrc/cuda/program.h``.
 
-    def __init__(self, format: str) -> None: ...
+    A device is ``(sm_count, shared_bytes, fast_half_sums)``, a size ``(batch, height, width)``.
+    """
+
+    def __init__(
+        self,
+        format: str,
+        *,
+        fusion: str = "auto",
+        half_sums: str = "never",
+        n_tiles: int | None = None,
+        blocks_per_sm: int | None = None,
+        shared_bytes: int | None = None,
+    ) -> None: ...
     def spab(self, x: int, weights: _Weights) -> tuple[int, int]: ...
+    def esa(self, q: int, weights: _Weights) -> int: ...
     def constants(self) -> NDArray[np.uint8]: ...
-    def workspace_bytes(
-        self, processors: int, shared_bytes: int, batch: int, height: int, width: int
-    ) -> int: ...
-    def launches(
-        self, processors: int, shared_bytes: int, batch: int, height: int, width: int
-    ) -> int: ...
+    def workspace_bytes(self, device: _Device, size: _Size) -> int: ...
+    def launches(self, device: _Device, size: _Size) -> list[str]: ...
+    def forms(self, device: _Device, size: _Size) -> list[str]: ...
     def run(
         self,
         inputs: Sequence[_CudaPicture],
         outputs: Sequence[_CudaPicture],
-        batch: int,
-        height: int,
-        width: int,
+        size: _Size,
         constants: int,
         workspace: int,
-        processors: int,
-        shared_bytes: int,
+        device: _Device,
         stream: int,
     ) -> None: ...
 

@@ -62,7 +62,7 @@ def walk(cases: Iterable[Case]) -> None:
     _say(finished=True)
 
 
-def _say(**line) -> None:
+def _say(**line: object) -> None:
     print(json.dumps(line), flush=True)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from . import __version__, backends, models
+from .output.files import cache_folder
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _weights() -> tuple[tuple[str, bool, str], ...]:
     chosen, reference = os.environ.get("ESR_KERNELS_WEIGHTS"), models.weights.reference_folder()
     folders = [Path(chosen)] if chosen else []
     folders += [reference / "reference" / "weights"] if reference else []
-    folders += [models.weights.cache_folder()]
+    folders += [cache_folder()]
     rows = []
     for model in models.list_models():
         if ours := models.catalogue.embedded(model.name):

@@ -46,7 +46,7 @@ def choose(op: Op, device: torch.device, dtype: torch.dtype) -> Choice:
     Raises:
         ValueError: ``ESR_KERNELS_BACKEND`` names no backend.
     """
-    refusals = []
+    refusals: list[tuple[str, str]] = []
     for name, backend in allowed().items():
         reason = backend.refusal(op, device, dtype)
         if reason is None:

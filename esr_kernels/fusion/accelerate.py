@@ -89,7 +89,7 @@ def _is_watched() -> bool:
     """Return true while something else records, counts or transforms what torch computes."""
     return bool(
         torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined]
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
     )

@@ -12,9 +12,6 @@ from torch import Tensor, nn
 
 from .reparam import merge_all
 
-if TYPE_CHECKING:
-    pass
-
 Shapes = Mapping[str, torch.Size]
 _Upscaler = TypeVar("_Upscaler", bound="Upscaler")
 

@@ -15,7 +15,13 @@ from .spab import SPAB, spab
 OPS = (CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN)
 
 __all__ = [
+    "CONV3X3_PIXEL_SHUFFLE",
+    "CONV_ACT",
+    "DEPTHWISE3X3_ACT",
+    "ESA",
     "OPS",
+    "SELECTIVE_SCAN",
+    "SPAB",
     "conv3x3_pixel_shuffle",
     "conv_act",
     "depthwise3x3_act",

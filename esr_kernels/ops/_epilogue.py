@@ -12,7 +12,7 @@ ACTIVATIONS = ("none", "relu", "lrelu", "silu", "gelu", "span_gate")
 
 def epilogue(y: Tensor, act: str, slope: float, residual: Tensor | None) -> Tensor:
     """``act(y) + residual`` in plain torch; the activations are ``ACTIVATIONS``."""
-    if act == "span_gate":
+    if act == "span_gate" and residual is not None:
         return (y + residual) * (y.sigmoid() - 0.5)
     if act == "relu":
         y = F.relu(y)

@@ -10,8 +10,9 @@ from math import prod
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..op import Draw
 from . import _check
-from ._define import Draw, define
+from ._define import define
 
 
 def reference(

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..op import Draw
 from . import _check, _epilogue
-from ._define import Draw, define
+from ._define import define
 
 
 def reference(

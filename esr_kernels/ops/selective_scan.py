@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
+from ..op import Draw
 from . import _check
-from ._define import Draw, define
+from ._define import define
 
 # With DVMSR's 1920 numbers of state, a step of all segments is long enough to hide what a call of
 # torch costs, and its tensors still fit a core's cache.
@@ -40,7 +41,7 @@ def reference(c: Tensor, delta: Tensor, A: Tensor, B: Tensor, K: Tensor, D: Tens
     rate = (A * math.log2(math.e)).T.contiguous()
     h = c.new_zeros(c.shape[0], *rate.shape)
     chunks = zip(*(x.split(CHUNK, 1) for x in (delta, delta * c, B, K)), strict=True)
-    parts = []
+    parts: list[Tensor] = []
     for chunk in chunks:
         o, h = _scan(h, rate, *chunk)
         parts.append(o)

@@ -19,7 +19,7 @@ from ..contract import Compiled
 try:
     from esr_kernels import _C
 except ImportError as error:
-    _C = None
+    _C = None  # type: ignore[assignment]
     _CAUSE = str(error) if find_spec("esr_kernels._C") else "built without a C++ compiler"
     _WHY_NOT = (
         f"no compiled kernels ({_CAUSE}): everything works, at PyTorch's speed; for more, install "

@@ -25,7 +25,7 @@ from .device import sums_in_float16
 try:
     from esr_kernels import _C
 except ImportError:
-    _C = None
+    _C = None  # type: ignore[assignment]
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 #: Names of the ops that this backend computes.

@@ -97,7 +97,7 @@ def _open(path: Path, file: io.BufferedReader) -> ImageFile.ImageFile:
         return Pillow.open(file, formats=FORMATS)
     except _BOMB as error:
         raise _too_large(path, error) from None
-    except UnidentifiedImageError:
+    except Pillow.UnidentifiedImageError:
         kinds = "PNG, JPEG, WebP, TIFF, BMP, GIF"
         raise ValueError(f"{path} is not a readable picture ({kinds}), or is broken") from None
     except _BROKEN as error:
