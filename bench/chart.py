@@ -28,7 +28,7 @@ _OURS_LABEL = "esr_kernels"
 _WIDTH, _MARGIN, _LABELS, _GAP = 860, 28, 168, 26
 _COLUMN = (_WIDTH - 2 * _MARGIN - _LABELS - _GAP) / 2
 _BAR_MOST = _COLUMN - 104  # beside the longest bar there is room for its time and ratio
-_TITLE, _SUBTITLE, _HEAD, _ROW, _BAR, _FOOT = 40, 64, 118, 33, 20, 34
+_TITLE, _SUBTITLE, _HEAD, _ROW, _BAR, _FOOT = 40, 64, 118, 33, 20, 38
 
 _STYLE = """
   .card { fill: #ffffff; stroke: #d1d9e0 }
@@ -71,7 +71,7 @@ def chart(result: dict) -> str:
         left = _MARGIN + _LABELS + column * (_COLUMN + _GAP)
         parts += [_text(left, _HEAD - 14, network.removesuffix("-28"), "head")]
         parts += _bars(left, labels, case)
-    parts.append(_text(_MARGIN, height - 14, _note(result["machine"]), "note"))
+    parts.append(_text(_MARGIN, height - 18, _note(result["machine"]), "note"))
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
