@@ -19,6 +19,8 @@ _Sequence: TypeAlias = tuple[int, int, int, int]
 #: Address, strides of n, c, y, x in elements, and type of an element: f32, f16, bf16 or u8.
 _CudaPicture: TypeAlias = tuple[int, int, int, int, int, str]
 
+build_note: str
+
 def built_isas() -> list[str]:
     """Instruction sets compiled in, best first."""
 
@@ -122,6 +124,7 @@ class _Cuda:
     """The submodule ``esr_kernels._C.cuda``."""
 
     targets: tuple[str, ...]
+    def forms(self) -> list[str]: ...
     Program: type[_CudaProgram]
 
 cuda: _Cuda

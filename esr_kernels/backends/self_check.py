@@ -30,17 +30,23 @@ def disagreement(
     """
     rounding = rounding or dtype
     for args in op.example_arguments():
-        rounded = _tensors(lambda t: t.to(dtype), args)
-        here = _tensors(lambda t: t.to(device), rounded)
-        reason = mismatch(
-            lambda here=here: run(*here),
-            lambda here=here: op.in_torch(*_tensors(lambda t: t.to(rounding), here)),
-            lambda rounded=rounded: op.in_torch(*_tensors(Tensor.double, rounded)),
-            rounding,
-        )
+        reason = _mismatch_on(args, op, run, device, dtype, rounding)
         if reason:
             return reason
     return None
+
+
+def _mismatch_on(
+    args: tuple, op: Op, run: Callable, device: torch.device, dtype: torch.dtype, to: torch.dtype
+) -> str | None:
+    rounded = _tensors(lambda t: t.to(dtype), args)
+    here = _tensors(lambda t: t.to(device), rounded)
+    return mismatch(
+        lambda: run(*here),
+        lambda: op.in_torch(*_tensors(lambda t: t.to(to), here)),
+        lambda: op.in_torch(*_tensors(Tensor.double, rounded)),
+        to,
+    )
 
 
 def mismatch(
@@ -70,9 +76,9 @@ def mismatch(
             return f"wrong shape {list(y.shape)}, expected {list(truth.shape)}: please report this"
         slack = max(3e-6, torch.finfo(rounding).eps) * truth.abs().max().item()
         allowed = 2 * _error(theirs, truth) + slack
-        error = _error(y, truth)
-        if not error <= allowed:  # a NaN is wrong, too
-            return f"wrong by {error:.2g}, {allowed:.2g} allowed: please report this"
+        distance = _error(y, truth)
+        if not distance <= allowed:  # a NaN is wrong, too
+            return f"wrong by {distance:.2g}, {allowed:.2g} allowed: please report this"
     return None
 
 

@@ -179,8 +179,8 @@ def _content(path: Path) -> dict:
 
 
 def _read(path: Path, numbers: str) -> Verdict | None:
-    entry = _content(path).get(numbers)
     try:
+        entry = _content(path)[numbers]
         outcomes = [Outcome(**{**row, "ops": tuple(row["ops"])}) for row in entry["outcomes"]]
         return Verdict(str(entry["date"]), tuple(outcomes))
     except (KeyError, TypeError):

@@ -25,7 +25,7 @@ def apart(out: Tensor, x: Tensor) -> bool:
     """
     if x.untyped_storage().data_ptr() != out.untyped_storage().data_ptr():
         return True
-    offset = x.storage_offset() - out.storage_offset()
+    offset = int(x.storage_offset() - out.storage_offset())
     if offset + _extent(x) < 0 or offset > _extent(out):
         return True
     return _channels_apart(out, x, offset)

@@ -61,8 +61,8 @@ def _scan(
     decay = torch.exp2(delta.sum(2).unsqueeze(2) * rate)
     state, h = _first_states(h, state, decay)
     o = []
-    for k, *token in zip(K.unsqueeze(3).unbind(2), *tokens, strict=True):
-        state = _advance(state, rate, *token)
+    for k, delta_t, u_t, B_t in zip(K.unsqueeze(3).unbind(2), *tokens, strict=True):
+        state = _advance(state, rate, delta_t, u_t, B_t)
         o.append(k @ state)
     return torch.cat(o, 2).flatten(1, 2)[:, :length], h
 

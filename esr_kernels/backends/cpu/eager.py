@@ -52,12 +52,13 @@ def conv3x3_pixel_shuffle(op: Op, x, weight, bias, upscale_factor, skip):
 
 
 def selective_scan(op: Op, c, delta, A, B, K, D):
-    sequences = [x.detach().to(torch.float32) for x in (c, delta, B, K)]
     A, D = (x.detach().to(torch.float32).contiguous() for x in (A, D))
     out = torch.empty(c.shape, dtype=torch.float32, device=c.device)
-    views = [(x.data_ptr(), *x.stride()) for x in sequences]
+    c32, delta, B, K = (x.detach().to(torch.float32) for x in (c, delta, B, K))
+    views = [(x.data_ptr(), *x.stride()) for x in (c32, delta, B, K)]
     addresses = A.data_ptr(), D.data_ptr(), out.data_ptr()
-    _C.selective_scan(*views, *addresses, (*c.shape, A.shape[1]), threads(), isa())
+    sizes = (*c.shape, A.shape[1])
+    _C.selective_scan(*views, *addresses, sizes, threads(), isa())  # type: ignore[call-arg, arg-type]
     return out.to(c.dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,9 +44,9 @@ class Builder(program.Builder):
         ValueError: there is no such kernel. Where it does not fit the device, :meth:`run` raises.
     """
 
-    def __init__(self, dtype: torch.dtype, **force: str | int) -> None:
+    def __init__(self, dtype: torch.dtype, **force: Any) -> None:
         if dtype == torch.float16 and gpu.allows_float16_sums():
-            force = {"half_sums": "auto"} | force
+            force.setdefault("half_sums", "auto")
         super().__init__(_C.cuda.Program(_FORMATS[dtype], **force))
         self._dtype = dtype
         self._constants: dict[torch.device, Tensor] = {}
@@ -75,8 +76,8 @@ class Builder(program.Builder):
             shapes = self._shapes(*size)
             dtypes = dtypes or [like.dtype] * len(shapes)
             out = [
-                empty_like(like, *shape[1:], dtype=dtype)
-                for shape, dtype in zip(shapes, dtypes, strict=True)
+                empty_like(like, channels, height, width, dtype)
+                for (_, channels, height, width), dtype in zip(shapes, dtypes, strict=True)
             ]
         read = [x if x.dtype in _ELEMENTS else x.to(self._dtype) for x in inputs]
         here = limits(like.device)

@@ -140,13 +140,14 @@ def expected(form: Form, dtype: torch.dtype = torch.float64) -> list[Tensor]:
 
 def _lower(form: Form, args: tuple, pointwise: tuple) -> tuple[Builder, list[Tensor]]:
     """Build the form's program; return it with the pictures that it reads."""
-    builder, pictures = Builder(form.dtype, **form.force), []
+    builder = Builder(form.dtype, **form.force)
+    pictures: list[Tensor] = []
 
     def read(x: Tensor) -> int:
         pictures.append(x)
         return builder.input(x.shape[1])
 
-    results = LOWER[form.op.name](builder, *form.op.map_activations(args, read))
+    results: Any = LOWER[form.op.name](builder, *form.op.map_activations(args, read))
     if pointwise:
         results = builder.conv([results], *pointwise)
     for result in results if isinstance(results, tuple) else (results,):

@@ -24,8 +24,9 @@ def packed(weights: Sequence[Tensor | None], constants: Hashable, pack: Callable
     def finished() -> Any:
         with torch.no_grad():
             result = pack()
-        if weights[0].is_cuda:  # the next call may come on another stream
-            torch.cuda.current_stream(weights[0].device).synchronize()
+        first = weights[0]
+        if first is not None and first.is_cuda:  # the next call may come on another stream
+            torch.cuda.current_stream(first.device).synchronize()
         return result
 
     return _packed.get(weights, constants, finished)

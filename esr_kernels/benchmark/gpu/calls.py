@@ -84,7 +84,7 @@ def _timed(case: Problem, way: contest.Way, context) -> dict[str, Any]:
 
 
 @contextmanager
-def forced(**force: str) -> Iterator[None]:
+def forced(**force: Any) -> Iterator[None]:
     """Build CUDA programs of these kernel forms within the context; see their ``Builder``."""
     from ...backends.cuda import builder
 

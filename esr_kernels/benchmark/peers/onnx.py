@@ -19,7 +19,13 @@ def onnx_bytes(problem: Problem) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the old exporter, and about our size checks
         # The newer exporter needs yet another package.
-        torch.onnx.export(problem.module, problem.inputs, file, dynamo=False, opset_version=17)
+        torch.onnx.export(  # the old exporter takes a file, too
+            problem.module,
+            problem.inputs,
+            file,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=17,
+        )
     return file.getvalue()
 
 

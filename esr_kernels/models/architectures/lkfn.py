@@ -58,7 +58,7 @@ class LKFN(DenseFeatureFusion):
         """Return a copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
         first = self.fea_conv.pw
-        folded.fea_conv.pw = fold_repeated_input(first, self.copies)  # type: ignore[arg-type]
+        folded.fea_conv.pw = fold_repeated_input(first, self.copies)
         folded.copies = 1
         return folded
 

@@ -61,7 +61,7 @@ class QuickSRNet(Upscaler):
         """Return a copy whose first convolution takes the picture once."""
         folded = copy.deepcopy(self)
         first = self.cnn[0]
-        folded.cnn[0] = fold_repeated_input(first, self.copies)  # type: ignore[arg-type]
+        folded.cnn[0] = fold_repeated_input(first, self.copies)
         folded.copies = 1
         return folded
 

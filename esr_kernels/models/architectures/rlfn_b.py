@@ -42,7 +42,7 @@ class RLFNB(ResidualBackbone):
         folded = copy.deepcopy(self)
         for block in folded.modules():
             if isinstance(block, NormedRLFB) and isinstance(block.bn1, nn.BatchNorm2d):
-                block.c1_r = fold_batch_norm(block.c1_r, block.bn1)  # type: ignore[arg-type]
+                block.c1_r = fold_batch_norm(block.c1_r, block.bn1)
                 block.bn1 = nn.Identity()
         return folded
 

@@ -48,7 +48,7 @@ def depthwise(
         dilation=dilation,
         groups=channels,
         bias=bias,
-        padding_mode=padding_mode,  # type: ignore[arg-type]
+        padding_mode=padding_mode,
     )
 
 

@@ -47,14 +47,14 @@ class Conv3XC(TrainingForm):
         E is the centre tap.
         """
         return total(
-            chain(*(Kernel.of(layer, dtype) for layer in self.conv)),  # type: ignore[arg-type]
+            chain(*(Kernel.of(layer, dtype) for layer in self.conv)),
             Kernel.of(self.sk, dtype),
         )
 
 
 @torch.no_grad()
-def _refresh_eval_conv(module: Conv3XC, *_) -> None:
+def _refresh_eval_conv(module: Conv3XC, *_: object) -> None:
     # A reader of the merged keys alone would otherwise get old or random values.
     weight, bias = module.merge()
     module.eval_conv.weight.copy_(weight)
-    module.eval_conv.bias.copy_(bias)  # type: ignore[union-attr, arg-type]
+    module.eval_conv.bias.copy_(bias)

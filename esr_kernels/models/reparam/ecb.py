@@ -31,7 +31,7 @@ class EdgeFilter(nn.Module):
         super().__init__()
         self.channels = channels
         pointwise = conv1x1(channels, channels)
-        self.k0, self.b0 = pointwise.weight, pointwise.bias  # type: ignore[assignment]
+        self.k0, self.b0 = pointwise.weight, pointwise.bias
         self.scale = nn.Parameter(1e-3 * torch.randn(channels, 1, 1, 1))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("mask", torch.tensor(mask).expand(channels, 1, 3, 3).clone())

@@ -5,7 +5,7 @@ reaches the padded ring: then every identity here holds at the borders of the pi
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +52,7 @@ def total(*branches: Kernel) -> Kernel:
     return Kernel(sum(centred[1:], centred[0]), _sum(branch.bias for branch in branches))
 
 
-def convolution(kernel: Kernel, like: Tensor, **geometry) -> nn.Conv2d:
+def convolution(kernel: Kernel, like: Tensor, **geometry: Any) -> nn.Conv2d:
     """Make a module with a kernel.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, ImageCms, ImageFile, ImageOps
+from PIL import ExifTags, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from PIL import Image as Pillow
 
 # Only formats that are tested; others of Pillow (EPS, PDF ...) are not pictures to upscale.
@@ -97,7 +97,7 @@ def _open(path: Path, file: io.BufferedReader) -> ImageFile.ImageFile:
         return Pillow.open(file, formats=FORMATS)
     except _BOMB as error:
         raise _too_large(path, error) from None
-    except Pillow.UnidentifiedImageError:
+    except UnidentifiedImageError:
         kinds = "PNG, JPEG, WebP, TIFF, BMP, GIF"
         raise ValueError(f"{path} is not a readable picture ({kinds}), or is broken") from None
     except _BROKEN as error:
