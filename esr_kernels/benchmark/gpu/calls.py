@@ -12,6 +12,7 @@ import torch
 
 from ...backends import verdicts
 from ...backends.check_process import Outcome
+from ...ops import CONV_ACT
 from ..problem import Problem
 from . import contest
 from .record import Record
@@ -76,7 +77,7 @@ CALLS: dict[str, Callable[..., None]] = {
 
 def _timed(case: Problem, way: contest.Way, context) -> dict[str, Any]:
     with context, torch.no_grad():
-        if reason := way.refusal("conv_act"):
+        if reason := way.refusal(CONV_ACT):
             return {"skipped": reason}
         call = way.prepare(case)
         contest.check(call(), way, case)

@@ -21,10 +21,12 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from ... import backends, fusion
 from ...challenge.sources import resolve
-from ...ops import OPS
+from ...op import Op
+from ...ops import CONV_ACT, OPS
 from ...system import info
 from ..compare import problem_of
-from ..problem import Op, Problem
+from ..problem import Op as OpModule
+from ..problem import Problem
 from ..stamp import machine_stamp
 from ..tolerance import assert_as_good_as_torch
 
@@ -46,13 +48,12 @@ class Way:
     backend: str | None = None
     tf32: bool = False
 
-    def refusal(self, op: str) -> str | None:
+    def refusal(self, op: Op) -> str | None:
         """Why the backend does not compute this op."""
         if self.backend is None:
             return None
         with self._settings():
-            declared = {declared.name: declared for declared in OPS}[op]
-            choice = backends.choose(declared, DEVICE, self.dtype)
+            choice = backends.choose(op, DEVICE, self.dtype)
         return dict(choice.refusals).get(self.backend)
 
     def prepare(self, problem: Problem) -> Call:
@@ -112,7 +113,7 @@ def graphed(module, inputs) -> Call:
 
 def recorded(module, inputs) -> Call:
     """From CUDA graphs as users have them: with copies of inputs and results, but for an op."""
-    if isinstance(module, Op):
+    if isinstance(module, OpModule):
         return graphed(module, inputs)
     return as_it_is(fusion.accelerate(module, cuda_graphs=True), inputs)
 
@@ -151,7 +152,7 @@ def contest(group: str, problem: Problem) -> dict:
         AssertionError: a result of ours is not as good as torch's.
     """
     calls, left_out = {}, {}
-    op = "conv_act" if group == "models" else group
+    op = {op.name: op for op in OPS}.get(group, CONV_ACT)
     for name, way in WAYS.items():
         if reason := way.refusal(op):
             left_out[name] = reason
