@@ -3,8 +3,8 @@
 Without a C++ compiler it is missing; ``cuda`` is missing without nvcc.
 """
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +103,9 @@ class _CudaProgram(_Steps):
         blocks_per_sm: int | None = None,
         shared_bytes: int | None = None,
     ) -> None: ...
-    def spab(self, x: int, weights: _Weights) -> tuple[int, int]: ...
-    def esa(self, q: int, weights: _Weights) -> int: ...
+    def __getattr__(self, op: str) -> Callable[[int, _Weights], Any]:
+        """The step of an op that is one kernel: its input and weights to its results."""
+
     def constants(self) -> NDArray[np.uint8]: ...
     def workspace_bytes(self, device: _Device, size: _Size) -> int: ...
     def launches(self, device: _Device, size: _Size) -> list[str]: ...

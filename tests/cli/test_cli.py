@@ -10,7 +10,6 @@ import pytest
 from PIL import Image as Pillow
 
 import esr_kernels
-from esr_kernels import backends
 from esr_kernels.cli import main
 from esr_kernels.pictures import upscale
 
@@ -74,14 +73,14 @@ def test_options_arrive(upscaled, picture, capsys):
 
 def test_missing_kernels_are_said(upscaled, picture, monkeypatch, capsys):
     rows = [("cpu", False, "no compiled kernels"), ("reference", True, "plain torch")]
-    monkeypatch.setattr(backends, "describe", lambda: rows)
+    monkeypatch.setattr("esr_kernels.backends.choice.describe", lambda: rows)
     main.main(["upscale", str(picture), "b.png", "--device", "cpu"])
     assert capsys.readouterr().err == "esr-kernels: note: no compiled kernels\n"
 
 
 def test_what_another_device_lacks_is_not_said(upscaled, picture, monkeypatch, capsys):
     rows = [("cpu", True, "uses avx2"), ("triton", False, "no GPU"), ("reference", True, "torch")]
-    monkeypatch.setattr(backends, "describe", lambda: rows)
+    monkeypatch.setattr("esr_kernels.backends.choice.describe", lambda: rows)
     main.main(["upscale", str(picture), "b.png", "--device", "cpu"])
     assert capsys.readouterr().err == ""
 
