@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
         else ["passes"]
     )
     torch.set_num_threads(1)
-    walk(Case(n, ("esa",), partial(_find, n)) for n in names if n not in done)
+    walk(Case(n, ("an op",), partial(_find, n)) for n in names if n not in done)
 
 
 if __name__ == "__main__":
