@@ -146,7 +146,7 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
 
 def _accelerate(fast: Accelerated, is_root: bool) -> None:
     plan = fast.current_plan()
-    if is_root or plan.run is not None:
+    if (is_root or plan.run is not None) and not isinstance(fast.module, torch.jit.ScriptModule):
         install(fast)
     if not plan.retry:
         for child in fast.module.children():

@@ -23,7 +23,12 @@ def hooks_of(module: nn.Module) -> list[dict]:
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """The tensors a module holds itself: parameters, buffers and plain attributes."""
+    """The tensors a module holds itself: parameters, buffers and plain attributes.
+
+    Those of a ScriptModule stay its own affair: it is never looked into.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        return {}
     plain = {k: v for k, v in module.__dict__.items() if isinstance(v, Tensor)}
     held = {**module._parameters, **module._buffers, **plain}
     return {name: tensor for name, tensor in held.items() if tensor is not None}
@@ -40,6 +45,8 @@ def private_copy(model: nn.Module) -> nn.Module:
     twin = copy.deepcopy(model, memo)
     uninstall(twin)
     for part in twin.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            part.to("cpu", torch.float64)
         for hooks in _HOOKS:
             if getattr(part, hooks, None):
                 part.__dict__[hooks] = OrderedDict()

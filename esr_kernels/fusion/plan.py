@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Graph
 from torch.fx.node import map_aggregate
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import backends
@@ -26,6 +28,8 @@ from .passes import PASSES
 from .report import Line, Report, describe, dtype_name
 from .trace import Guard, Traced, Untraceable, trace
 from .verify import SIZES, agree, rewrite, sample_picture
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -76,6 +80,9 @@ def make_plan(
     to replay it from CUDA graphs on a GPU. Raises what the backends raise (``ValueError`` for an
     unknown ``ESR_KERNELS_BACKEND``).
     """
+    if reason := _unfit(module):
+        report = Report(f"not accelerated: {reason}")
+        return Plan(Fingerprint(nn.Identity(), (), ()), report, retry=False)
     with _apart():
         try:
             dtype, device = _kind(module)
@@ -84,8 +91,12 @@ def make_plan(
         backends.choose(CONV_ACT, device, dtype)  # refuses an unknown backend by name
         try:
             fused = _fuse(module, dtype, device)
-        except Untraceable as error:
-            report = Report(f"not accelerated as a whole: {error}")
+        except Exception as error:
+            reason = str(error)
+            if not isinstance(error, Untraceable):  # a fault of ours, or of torch
+                reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+                _LOG.warning("%s is not followed: %s", type(module).__name__, reason)
+            report = Report(f"not accelerated as a whole: {reason}")
             return Plan(Fingerprint(module, (), ()), report, retry=False)
         plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
     if cuda_graphs and plan.run is not None and device.type == "cuda":
@@ -103,6 +114,15 @@ def _apart():
         yield
 
 
+def _unfit(module: nn.Module) -> str | None:
+    """Why the module is not even looked at, None if it is."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is a ScriptModule; accelerate the module that it was made from"
+    if any(is_lazy(t) for t in (*module.parameters(), *module.buffers())):
+        return "its parameters have no values yet (lazy); run it once, then accelerate it"
+    return None
+
+
 def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
     parameters = [p for p in module.parameters() if p.is_floating_point()]
     dtypes, devices = {p.dtype for p in parameters}, {p.device for p in parameters}
@@ -116,7 +136,7 @@ def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
 
 
 def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused:
-    hooked = {p: "it has hooks" for p, m in module.named_modules() if p and any(hooks_of(m))}
+    closed = {p: reason for p, m in module.named_modules() if p and (reason := _closed(m))}
     try:
         twin = private_copy(module)
     except Exception as error:
@@ -125,7 +145,7 @@ def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused
         twin.eval()  # only then is the plan used
     x, expected = _observed(twin)
     probe = x.to(device, dtype)
-    traced = trace(twin, hooked, probe)
+    traced = trace(twin, closed, probe)
     graph = normalise(traced, twin, probe)
     try:
         faithful = agree(execute(graph, twin, x, note_shapes=True), expected)
@@ -135,6 +155,13 @@ def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused
         raise Untraceable("its graph does not compute what the module computes")
     fused, left_out = rewrite(graph, PASSES, twin, x, expected)
     return _Fused(fused, traced, x.shape[1], left_out)
+
+
+def _closed(module: nn.Module) -> str | None:
+    """Why a submodule runs as it is."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is a ScriptModule"
+    return "it has hooks" if any(hooks_of(module)) else None
 
 
 def _observed(twin: nn.Module) -> tuple[Tensor, Any]:

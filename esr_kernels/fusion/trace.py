@@ -180,8 +180,8 @@ class _Tracer(TracerBase):
         for path, module in twin.named_modules():
             if path.startswith(closed):
                 continue
-            for name, tensor in {**module._parameters, **module._buffers}.items():
-                if tensor is not None:
+            for name, tensor in tensors_of(module).items():
+                if name in module._parameters or name in module._buffers:
                     node = self.constant(tensor, f"{path}.{name}".lstrip("."))
                     module.__dict__[name] = _Parameter(node, self)
             if path:
@@ -262,8 +262,9 @@ def _asked(node: Node) -> Callable[[Tensor], Any]:
 
 def _state(module: nn.Module) -> tuple[list, list]:
     """The attributes of a module and all its parts, and the memory behind their tensors."""
-    parts = list(module.modules())
-    dicts = [(d, dict(d)) for m in parts for d in (m._parameters, m._buffers, m.__dict__)]
+    parts = [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    tables = [table for m in parts for table in (m._parameters, m._buffers)]
+    dicts = [(d, dict(d)) for d in (*tables, *(m.__dict__ for m in module.modules()))]
     memory = [(t, t.data) for m in parts for t in tensors_of(m).values()]
     return dicts, memory
 

@@ -1,0 +1,80 @@
+"""``accelerate`` never raises for a module: what goes wrong in following it is a reason."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from images import image
+from torch import nn
+
+import esr_kernels
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    layers = nn.Conv2d(3, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 3, 3, padding=1)
+    return nn.Sequential(*layers).eval().requires_grad_(False)
+
+
+class Around(nn.Module):
+    """A convolution before and after another module."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.before, self.inner, self.after = network(), inner, network()
+
+    def forward(self, x):
+        return self.after(self.inner(self.before(x)))
+
+
+MAKERS = {
+    "scripted": lambda: torch.jit.script(network()),
+    "traced": lambda: torch.jit.trace(network(), torch.rand(1, 3, 16, 16)),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_script_module_stays_as_it_is(make):
+    model, x = make(), image(1, 3, 20, 23)
+    expected = model(x)
+    assert esr_kernels.accelerate(model) is model
+    assert torch.equal(model(x), expected)
+    assert "ScriptModule" in str(esr_kernels.explain(model))
+    assert esr_kernels.restore(model) is model
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_what_is_around_a_script_module_is_fast(make, tolerance):
+    model, x = Around(make()).eval().requires_grad_(False), image(1, 3, 24, 31)
+    plain = model(x)
+    exact = Around(network().double()).double().eval()
+    exact.load_state_dict({k: v.double() for k, v in model.state_dict().items()})
+    fast = esr_kernels.accelerate(model)
+    lines = {line.path: line for line in esr_kernels.explain(fast).lines}
+    assert lines["inner"].what == "as it is" and lines["inner"].detail == "it is a ScriptModule"
+    assert lines["before.2"].what == "conv_act"
+    tolerance(fast(x), plain, exact(x.double()))
+
+
+def test_a_fault_in_following_is_a_reason_and_a_line_in_the_log(monkeypatch, caplog):
+    def faulty(*args):
+        raise IndexError("out of bounds\nand more")
+
+    monkeypatch.setattr("esr_kernels.fusion.plan.normalise", faulty)
+    model, x = network(), image(1, 3, 20, 23)
+    expected = model(x)
+    assert torch.equal(esr_kernels.accelerate(model)(x), expected)
+    title = "not accelerated as a whole: IndexError: out of bounds"
+    assert str(esr_kernels.explain(model)).startswith(title)
+    assert "Sequential is not followed: IndexError: out of bounds" in caplog.text
+
+
+def test_a_lazy_module_runs_and_can_be_accelerated_then():
+    model, x = nn.Sequential(nn.LazyConv2d(8, 3, padding=1), nn.SiLU()).eval(), image(1, 3, 20, 23)
+    esr_kernels.accelerate(model)
+    assert "lazy" in str(esr_kernels.explain(model))
+    with torch.no_grad():
+        expected = model(x)
+        esr_kernels.accelerate(model)
+        torch.testing.assert_close(model(x), expected)
+    assert str(esr_kernels.explain(model)).startswith("accelerated")
