@@ -3,12 +3,22 @@
 #
 #   PYTHON=python3.12 bench/prebuild.sh      for its version of Python, into prebuilt/
 #   bench/prebuild.sh --here                 for this Python, into esr_kernels/
+#   bench/prebuild.sh --sources              prints a hash of what the module is made of
 #
 # One target (TARGET, 90 by default: H100 and H200), about three minutes of one core. prebuilt/ is no
 # part of the repository: take it along with the checkout. Its folder site/ has the packages of pure
 # Python that the package needs and the other machine may lack.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+sources() {
+  find CMakeLists.txt cmake csrc python -type f -not -path '*/__pycache__/*' -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-16
+}
+if [[ ${1:-} == --sources ]]; then
+  sources
+  exit
+fi
 
 python=${PYTHON:-python3}
 target=$PWD/prebuilt
@@ -30,4 +40,5 @@ ESR_KERNELS_CUDA_TARGETS=${TARGET:-90} cmake --fresh -S . -B "$work/cmake" -G Ni
   "-Dpybind11_DIR=$("${tools[@]}" -m pybind11 --cmakedir)" \
   "-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=$target"
 cmake --build "$work/cmake"
+[[ ${1:-} == --here ]] || sources >"$target/sources"
 ls -l "$target"/_C.*

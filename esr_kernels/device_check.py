@@ -18,6 +18,9 @@ from .backends.self_check import disagreement, mismatch
 from .op import Op
 from .ops import OPS
 
+#: Exit status of a process in which the device computes no more.
+FAULT = 3
+
 
 @dataclass(frozen=True)
 class Case:
@@ -48,7 +51,7 @@ def main(argv: list[str]) -> int:
 def walk(cases: Iterable[Case]) -> None:
     """Check case by case, with a line before and after each.
 
-    A fault of the device stays with the process: after one, it exits with status 3.
+    A fault of the device stays with the process: after one, it exits with status ``FAULT``.
     """
     for case in cases:
         _say(begin=case.name, ops=case.ops)
@@ -57,8 +60,8 @@ def walk(cases: Iterable[Case]) -> None:
             continue
         reason = case.find()
         _say(end=case.name, reason=reason)
-        if reason and not _is_usable():
-            sys.exit(3)
+        if reason and not is_usable():
+            sys.exit(FAULT)
     _say(finished=True)
 
 
@@ -66,7 +69,7 @@ def _say(**line: object) -> None:
     print(json.dumps(line), flush=True)
 
 
-def _is_usable() -> bool:
+def is_usable() -> bool:
     """Return whether the device still computes."""
     if not torch.cuda.is_available():
         return True

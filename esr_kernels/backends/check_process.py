@@ -51,6 +51,7 @@ def run(
     module: str = "esr_kernels.device_check",
     limit_s: float = LIMIT_S,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    most_faults: int = MOST_FAULTS,
 ) -> list[Outcome]:
     """Run ``python -m module arguments`` to its end, over crashes and hangs.
 
@@ -61,6 +62,7 @@ def run(
             and ``{"finished": true}`` at last.
         limit_s: seconds without a line after which the process is killed.
         on_outcome: called with each outcome as it is known.
+        most_faults: crashes and hangs after which the rest is not tried.
 
     Returns:
         One outcome per check. A check in which the process ended has the signal, exit status or
@@ -73,7 +75,7 @@ def run(
         outcomes.append(outcome)
         on_outcome(outcome)
 
-    for _ in range(MOST_FAULTS):
+    for _ in range(most_faults):
         process = _start(arguments, module, [o.name for o in outcomes])
         fault, begun = _watch(process, limit_s, note)
         if fault is None:
@@ -82,7 +84,7 @@ def run(
             note(Outcome(START, (), fault))
             return outcomes
         note(Outcome(*begun, fault))
-    note(Outcome(START, (), f"{MOST_FAULTS} checks ended their process"))
+    note(Outcome(START, (), f"{most_faults} checks ended their process"))
     return outcomes
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -71,20 +71,10 @@ def verdict(backend: str, device: torch.device, numbers: str) -> Verdict:
     return found
 
 
-def check(
-    backend: str,
-    device: torch.device,
-    numbers: str,
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
-) -> Verdict:
-    """Run the checks now, whatever is known, and keep the outcome on disk if it is final.
-
-    Args:
-        backend, device, numbers: as for :func:`verdict`.
-        on_outcome: called with each outcome as it is known.
-    """
+def check(backend: str, device: torch.device, numbers: str) -> Verdict:
+    """Run the checks now, whatever is known, and keep the outcome on disk if it is final."""
     arguments = backend, str(device.index or 0), numbers
-    made = Verdict(datetime.date.today().isoformat(), tuple(run(arguments, on_outcome=on_outcome)))
+    made = Verdict(datetime.date.today().isoformat(), tuple(run(arguments)))
     if made.is_final:
         _write(_path(backend, device), numbers, made)
     return made

@@ -61,12 +61,25 @@ class Way:
         with self._settings():
             module = problem.ours() if self.backend else copy.deepcopy(problem.module)
             call = self.make(module.to(DEVICE, self.dtype), inputs_of(problem, self.dtype))
+            if self.backend:
+                self._check_backend(module, call)
 
         def run() -> object:
             with self._settings():
                 return call()
 
         return run
+
+    def _check_backend(self, module: torch.nn.Module, call: Call) -> None:
+        """Raise ``RuntimeError`` if a part of a network of ours is computed by somebody else."""
+        if isinstance(module, OpModule):
+            return
+        call()  # the plan is made at the first call
+        lines = [line for line in fusion.explain(module).lines if line.backend]
+        others = [f"{n.what} by {n.backend}" for n in lines if n.backend != self.backend]
+        if others or not lines:
+            wrong = ", ".join(others[:3]) or "nothing accelerated"
+            raise RuntimeError(f"not all is computed by {self.backend}: {wrong}")
 
     @contextmanager
     def _settings(self) -> Iterator[None]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from ...device_check import FAULT, is_usable
 
 
 class Record:
@@ -34,7 +37,13 @@ class Record:
         return time.monotonic() - self._began_s
 
     def run(self, kind: str, case: str, measure: Callable[[], dict[str, Any]]) -> None:
-        """Append what ``measure`` returns, or how it fails; skip it if there is no time left."""
+        """Append what ``measure`` returns, or how it fails; skip it if there is no time left.
+
+        A case that is recorded already, by a process before this one, is not measured again. A
+        fault that stays with the device ends the process: status ``FAULT``.
+        """
+        if any(line["case"] == case for line in self.lines()):
+            return
         if self.elapsed_s > self._budget_s:
             self.add(kind, case, skipped=f"no time left of {self._budget_s:g} s")
             return
@@ -43,6 +52,12 @@ class Record:
         except Exception as error:  # rivals, compilers and drivers raise what they like
             found = {"failed": f"{type(error).__name__}: {error}"[:300]}
         self.add(kind, case, **found)
+        if "failed" in found and not is_usable():
+            sys.exit(FAULT)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the lines so far."""
+        return read(self._path) if self._path.exists() else []
 
 
 def read(path: Path) -> list[dict[str, Any]]:
