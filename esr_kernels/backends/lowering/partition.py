@@ -177,7 +177,7 @@ def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
 class _Ends:
     """The graph of torch's nodes and the subgraphs, as it is put together.
 
-    Regions read the graph's inputs as they come, in the dtype ``outer``, and write results in it
+    Subgraphs read the graph's inputs as they come, in the dtype ``outer``, and write results in it
     that nothing else reads. Torch's nodes read and make ``dtype``.
     """
 
