@@ -21,14 +21,14 @@ def short(dtype: torch.dtype) -> str:
 
 
 def tensors(**named: object) -> None:
-    """Raises TypeError unless every argument is a tensor."""
+    """Raise TypeError unless every argument is a tensor."""
     for name, value in named.items():
         if not isinstance(value, TENSORS):
             raise TypeError(f"{name} must be a torch.Tensor, not {type(value).__name__}")
 
 
 def optional_tensors(**named: object) -> None:
-    """Raises TypeError unless every argument is a tensor or None."""
+    """Raise TypeError unless every argument is a tensor or None."""
     for name, value in named.items():
         if value is not None and not isinstance(value, TENSORS):
             raise TypeError(f"{name} must be a torch.Tensor or None, not {type(value).__name__}")

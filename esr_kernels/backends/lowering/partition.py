@@ -88,8 +88,7 @@ def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[No
 
 
 def _profitable(taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
-    """Without the groups of connected nodes that gain less than it takes to lay their pictures out
-    and back."""
+    """Drop subgraphs whose gain does not repay converting layouts at their border."""
     kept: set[Node] = set()
     rest = set(taken)
     while rest:
