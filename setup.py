@@ -16,6 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
+LEAST_TARGET = 80  # tensor cores and asynchronous copies as the kernels use them
 
 
 class CudaPlan(NamedTuple):
@@ -45,11 +46,13 @@ def cuda_plan(environment: Mapping[str, str], capabilities: Callable[[], list[st
     if targets:
         return CudaPlan(True, False, targets, "ESR_KERNELS_CUDA_TARGETS is set")
     # Code for x.0 is what all GPUs of a generation run: it is what the tests measure, too.
-    found = sorted({int(c.partition(".")[0]) * 10 for c in capabilities()})
+    generations = sorted({int(c.partition(".")[0]) * 10 for c in capabilities()})
+    found = [g for g in generations if g >= LEAST_TARGET]
     if not found:
-        return CudaPlan(
-            False, why="no NVIDIA GPU here; ESR_KERNELS_CUDA=1 builds them all the same"
-        )
+        why = "no NVIDIA GPU here"
+        if generations:
+            why = f"{generations[-1] // 10}.x is the newest GPU here, 8.0 the least"
+        return CudaPlan(False, why=f"{why}; ESR_KERNELS_CUDA=1 builds them all the same")
     return CudaPlan(True, False, " ".join(map(str, found)), "for the GPU of this machine")
 
 

@@ -78,7 +78,9 @@ def _target(path: Path, overwrite: bool) -> Path:
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"{path} is a folder or lies in none: name a file in an existing folder")
     if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists already: choose another name, or allow to overwrite it")
+        raise ValueError(
+            f"{path} exists already: choose another name, or pass overwrite=True (--overwrite)"
+        )
     return path
 
 

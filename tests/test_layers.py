@@ -79,6 +79,14 @@ def upward(path: Path) -> list[str]:
     return bad
 
 
+def test_the_table_for_readers_is_complete():
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for name in set().union(*LAYERS) - {"__init__", "__main__", "_C"}:
+        suffix = "/" if (PACKAGE / name).is_dir() else ".py"
+        assert any(f"`{name}{suffix}`" in row for row in rows), f"no layer has {name}{suffix}"
+
+
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -24,6 +24,8 @@ def setup():
     ("environment", "gpus", "build", "targets", "words"),
     [
         ({}, [], False, "", "without CUDA kernels: no NVIDIA GPU here"),
+        ({}, ["7.5"], False, "", "without CUDA kernels: 7.x is the newest GPU here, 8.0 the least"),
+        ({}, ["7.5", "8.6"], True, "80", "with CUDA kernels for 80"),
         ({}, ["9.0"], True, "90", "with CUDA kernels for 90: for the GPU of this machine"),
         ({}, ["8.9", "8.6", "12.0"], True, "80 120", "with CUDA kernels for 80 120"),
         ({"ESR_KERNELS_CUDA": "0"}, ["9.0"], False, "", "without CUDA kernels: ESR_KERNELS_CUDA=0"),

@@ -7,13 +7,13 @@ a crash or a hang it is started again without the checks that have an outcome.
 from __future__ import annotations
 
 import json
-import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,14 @@ LIMIT_S = 60.0
 #: Crashes and hangs after which the rest is not tried.
 MOST_FAULTS = 5
 START = "start"
+#: Begins the reason of a process that the system did not start, perhaps only this time.
+UNSTARTED = "no process could be started"
+#: The process finds its modules where this one does, and not first in the current folder, as it
+#: would with ``python -m``: a file there may have the name of a module.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv.pop(1).splitlines(); "
+    "import runpy; runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,9 @@ class Outcome:
     fits: bool = True
 
 
-def is_out_of_memory(reason: str) -> bool:
+def is_transient(reason: str) -> bool:
     """Return true for a reason that may not hold the next time."""
-    return "out of memory" in reason.lower()
+    return "out of memory" in reason.lower() or reason.startswith(UNSTARTED)
 
 
 def run(
@@ -53,7 +61,7 @@ def run(
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     most_faults: int = MOST_FAULTS,
 ) -> list[Outcome]:
-    """Run ``python -m module arguments`` to its end, over crashes and hangs.
+    """Run a module as a program to its end, over crashes and hangs.
 
     Args:
         arguments: of the module.
@@ -66,8 +74,8 @@ def run(
 
     Returns:
         One outcome per check. A check in which the process ended has the signal, exit status or
-        time limit as its reason. ``start`` is an outcome, too, of a process that ends before its
-        first check, or that ended too often.
+        time limit as its reason. ``start`` is an outcome, too, of a process that cannot be started,
+        that ends before its first check, or that ended too often.
     """
     outcomes: list[Outcome] = []
 
@@ -76,7 +84,11 @@ def run(
         on_outcome(outcome)
 
     for _ in range(most_faults):
-        process = _start(arguments, module, [o.name for o in outcomes])
+        try:
+            process = _start(arguments, module, [o.name for o in outcomes])
+        except OSError as error:
+            note(Outcome(START, (), f"{UNSTARTED}: {error}"))
+            return outcomes
         fault, begun = _watch(process, limit_s, note)
         if fault is None:
             return outcomes
@@ -104,22 +116,23 @@ def _watch(
             return None, None
         if "begin" in line:
             begun = line["begin"], tuple(line["ops"])
-        elif begun:
+        elif begun and "end" in line:
             note(Outcome(*begun, line["reason"], line.get("fits", True)))
             begun = None
     return _cause(process.wait(), errors.text()), begun
 
 
 def _start(arguments: Sequence[str], module: str, done: list[str]) -> subprocess.Popen:
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise OSError("this program has no Python interpreter that runs modules")
+    path = [*map(str, sys.path), str(Path(__file__).resolve().parents[2])]
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-c", _PROGRAM, "\n".join(path), module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        encoding="utf-8",
+        errors="replace",
     )
     assert process.stdin is not None
     try:
@@ -149,8 +162,11 @@ def _lines(process: subprocess.Popen, limit_s: float) -> Iterator[dict | None]:
             return
         if text is None:
             return
-        if text.startswith("{"):  # others may print, too
-            yield json.loads(text)
+        line = None
+        with suppress(ValueError):  # others may print, too
+            line = json.loads(text)
+        if isinstance(line, dict):
+            yield line
 
 
 class _Tail:

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from ..output.files import cache_folder, write_whole
-from .check_process import START, Outcome, is_out_of_memory, run
+from .check_process import START, Outcome, is_transient, run
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: A GPU whose memory is in use may have some later; until then it is not asked again and again.
@@ -43,8 +43,8 @@ class Verdict:
 
     @property
     def is_final(self) -> bool:
-        """False if a check had too little memory, which says nothing about its kernel."""
-        return not any(o.reason and is_out_of_memory(o.reason) for o in self.outcomes)
+        """False if a check had too little memory, or none began: that is nothing about a kernel."""
+        return not any(o.reason and is_transient(o.reason) for o in self.outcomes)
 
 
 _known: dict[tuple[str, torch.device, str], Verdict] = {}

@@ -179,7 +179,7 @@ def _check_settings(kept: Evaluation, settings: dict[str, object], folder: Path 
     if different:
         raise ValueError(
             f"{folder}/results.json holds {kept.model} with {', '.join(different)}: "
-            "write to another folder, or overwrite it on purpose"
+            "write to another folder, or pass overwrite=True (--overwrite)"
         )
 
 

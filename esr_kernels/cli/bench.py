@@ -15,10 +15,10 @@ def add(commands: Commands) -> None:
     option = command.add_argument
     option("--model", default="span", help="as for evaluate (default: span)")
     option("--size", **SEVERAL, type=_size, metavar="HxW", help="picture sizes (default: 256x256)")
-    option("--threads", **SEVERAL, type=int, help="numbers of threads (default: torch's setting)")
+    option("--threads", **SEVERAL, type=_count, help="thread counts (default: torch's setting)")
     option(
         "--seconds",
-        type=float,
+        type=_duration,
         default=10.0,
         help="time for each size and number of threads (default: 10)",
     )
@@ -32,6 +32,22 @@ def _size(text: str) -> tuple[int, int]:
     if height.isdecimal() and width.isdecimal() and int(height) and int(width):
         return int(height), int(width)
     raise argparse.ArgumentTypeError(f"{text!r} is not a height and width such as 256x256")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of threads: 1 is the least")
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if 0 <= seconds < float("inf"):
+        return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
 
 
 def _picture(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""The public verbs: accelerate a module in place, explain what was done, undo it."""
+"""The public functions: accelerate a module in place, explain what was done, undo it."""
 
 from __future__ import annotations
 
@@ -111,9 +111,8 @@ def _module_of(model) -> nn.Module:
 
 
 def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: bool = False):
-    """Makes a network fast, in place, and returns the same object.
+    """Make a network fast, in place.
 
-    ``model``: an ``nn.Module``, or an object with one as ``.model`` such as spandrel's descriptor.
     Its forward is followed into a graph, the parts that fit are replaced by the ops of
     ``esr_kernels``, the result is compared with the original on a small picture, and what does not
     fit keeps running in torch (``explain`` says why). Class, parameters, ``state_dict`` and hooks
@@ -122,14 +121,21 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
     not noticed by itself: a change of a plain Python attribute (a slope, a flag), and on a GPU an
     in-place write to a parameter's ``.data``. Call it again then.
 
-    ``compute_dtype``: a floating dtype to compute in; inputs and outputs keep the module's dtype.
+    Args:
+        model: an ``nn.Module``, or an object with one as ``.model``, as spandrel's descriptor.
+        compute_dtype: a floating dtype to compute in; inputs and outputs keep the module's dtype.
+        cuda_graphs: record what a GPU is given to do, for each of the last 8 shapes of input, and
+            replay it as one launch: faster where pictures are small, at the price of memory for
+            each shape and of one copy of input and output. Without effect on a CPU. A network of
+            which a part runs as it is, or which cannot be recorded, runs without them, and
+            ``explain`` says so.
 
-    ``cuda_graphs``: record what a GPU is given to do, for each of the last 8 shapes of input, and
-    replay it as one launch: faster where pictures are small, at the price of memory for each shape
-    and of one copy of input and output. Without effect on a CPU. A network of which a part runs as
-    it is, or which cannot be recorded, runs without them, and ``explain`` says so.
+    Returns:
+        The same object.
 
-    Raises ``TypeError`` for what is no module and for a dtype that is not floating.
+    Raises:
+        TypeError: ``model`` is no module, or ``compute_dtype`` is not a floating dtype.
+        ValueError: ``ESR_KERNELS_BACKEND`` names no backend.
     """
     module = _module_of(model)
     if compute_dtype is not None and not (
@@ -156,11 +162,18 @@ def _accelerate(fast: Accelerated, is_root: bool) -> None:
 def explain(model) -> Report:
     """Report, block by block, the op that each was fused into, or why it was not.
 
-    ``str()`` of the result is a table, one line per block: module path, op (``torch`` for what runs
-    there as before, ``as it is`` for a module that could not be followed), backend, details. A
-    model that is not accelerated is examined and left as it is.
+    A model that is not accelerated is examined and left as it is.
 
-    Raises ``TypeError`` for what is no module.
+    Args:
+        model: as for :func:`accelerate`.
+
+    Returns:
+        A report whose ``str()`` is a table, one line per block: module path, op (``torch`` for what
+        runs there as before, ``as it is`` for a module that could not be followed), backend,
+        details.
+
+    Raises:
+        TypeError: ``model`` is no module.
     """
     module = _module_of(model)
     fast = installed(module)
@@ -186,9 +199,16 @@ def _report_of(fast: Accelerated) -> Report:
 
 
 def restore(model):
-    """Undoes ``accelerate``, for the module and everything in it; returns the same object.
+    """Undo ``accelerate``, for the module and everything in it.
 
-    A module that is not accelerated stays as it is. Raises ``TypeError`` for what is no module.
+    Args:
+        model: as for :func:`accelerate`. A module that is not accelerated stays as it is.
+
+    Returns:
+        The same object.
+
+    Raises:
+        TypeError: ``model`` is no module.
     """
     uninstall(_module_of(model))
     return model
@@ -198,10 +218,17 @@ def halo(model) -> int | None:
     """Receptive-field radius of the network in pixels of its input.
 
     A tile cut out with a border of this many pixels gives, after the border is cropped, exactly
-    what the whole picture gives there (SPAN: 21). None: the network sees the whole picture (ESA),
-    or it is not known; tiles must then be blended. Works on models that are not accelerated too.
+    what the whole picture gives there (SPAN: 21).
 
-    Raises ``TypeError`` for what is no module.
+    Args:
+        model: as for :func:`accelerate`; accelerated or not.
+
+    Returns:
+        The radius. None: the network sees the whole picture (ESA), or the radius is not known;
+        tiles must then be blended.
+
+    Raises:
+        TypeError: ``model`` is no module.
     """
     module = _module_of(model)
     fast = installed(module)

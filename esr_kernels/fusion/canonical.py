@@ -17,6 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.fx import Node
 
+from ..op import Op
+from ..ops import OPS
+
 
 @dataclass(frozen=True)
 class Call:
@@ -135,6 +138,17 @@ def _same(x, *_, **__):
     return Same(x)
 
 
+def _op(op: Op) -> Callable:
+    """A network's own call of an op; its weights must be constants, as those of fused ones are."""
+
+    def word(*args):
+        named = zip(op.arguments, args, strict=True)
+        weights = [a for name, a in named if name not in op.activations and isinstance(a, Node)]
+        return None if any("value" not in w.meta for w in weights) else Call(op, args)
+
+    return word
+
+
 CASTS = frozenset({"to", "type_as", "contiguous", "detach"})
 FIXED_CASTS = frozenset({"float", "half", "double", "bfloat16", "cpu", "cuda", "int", "long"})
 
@@ -193,6 +207,8 @@ IN_PLACE: dict[Any, Callable] = {
     F.leaky_relu_: _leaky_relu,
 }
 FUNCTIONS.update(IN_PLACE)
+for _each in OPS:  # by both of the names that torch gives an op
+    FUNCTIONS[_each.target] = FUNCTIONS[_each.target.overloadpacket] = _op(_each)
 
 
 def _conv_module(m: nn.Conv2d) -> Callable:

@@ -162,7 +162,7 @@ class _Normaliser:
         return not calls(user, *_FRESH) and user.target is not getattr
 
     def refuse(self, node: Node, in_place: bool) -> None:
-        """Raises for a call that stays as it is but must not."""
+        """Raise for a call that stays as it is but must not."""
         name = getattr(node.target, "__name__", str(node.target))
         out_of_place = name.endswith("__") or not name.endswith("_")
         if in_place or not out_of_place or node.kwargs.get("inplace") is True:

@@ -107,10 +107,16 @@ def make_plan(
 
 @contextmanager
 def _apart():
-    """Outside whatever the caller works in, and without a trace in the caller's random state."""
+    """Leave the caller's modes and default device, and keep the caller's random state."""
     # Packed weights must not be inference tensors, even if the first call comes inside that mode.
-    own_random = torch.random.fork_rng(devices=[])
-    with torch.inference_mode(False), torch.no_grad(), own_random, _disable_current_modes():
+    # Graphs are rewritten and verified on the CPU, whatever torch.set_default_device says.
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+        torch.random.fork_rng(devices=[]),
+        _disable_current_modes(),
+        torch.device("cpu"),
+    ):
         yield
 
 

@@ -5,6 +5,9 @@ on the best backend for its tensors, works under ``torch.compile``, and is diffe
 per op holds its schema and, as ``reference``, its meaning in plain torch.
 """
 
+import copyreg
+
+from ..op import Op
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
 from .conv_act import CONV_ACT, conv_act
 from .depthwise3x3_act import DEPTHWISE3X3_ACT, depthwise3x3_act
@@ -13,6 +16,14 @@ from .selective_scan import SELECTIVE_SCAN, selective_scan
 from .spab import SPAB, spab
 
 OPS = (CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN)
+
+
+def _named(name: str) -> Op:
+    return next(op for op in OPS if op.name == name)
+
+
+# A module that holds an op can be copied and pickled: the op stays the one object of its name.
+copyreg.pickle(Op, lambda op: (_named, (op.name,)))
 
 __all__ = [
     "CONV3X3_PIXEL_SHUFFLE",

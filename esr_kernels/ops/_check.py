@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.fx import Proxy
 
+# What stands for a tensor while torch.fx follows a network: the call of the op is recorded.
+TENSORS = (Tensor, Proxy)
 _DTYPES = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.float64})
 
 
@@ -18,16 +21,16 @@ def short(dtype: torch.dtype) -> str:
 
 
 def tensors(**named: object) -> None:
-    """Raises TypeError unless every argument is a tensor."""
+    """Raise TypeError unless every argument is a tensor."""
     for name, value in named.items():
-        if not isinstance(value, Tensor):
+        if not isinstance(value, TENSORS):
             raise TypeError(f"{name} must be a torch.Tensor, not {type(value).__name__}")
 
 
 def optional_tensors(**named: object) -> None:
-    """Raises TypeError unless every argument is a tensor or None."""
+    """Raise TypeError unless every argument is a tensor or None."""
     for name, value in named.items():
-        if value is not None and not isinstance(value, Tensor):
+        if value is not None and not isinstance(value, TENSORS):
             raise TypeError(f"{name} must be a torch.Tensor or None, not {type(value).__name__}")
 
 

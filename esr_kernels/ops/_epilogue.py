@@ -26,7 +26,7 @@ def epilogue(y: Tensor, act: str, slope: float, residual: Tensor | None) -> Tens
 
 
 def check(act: str, residual: Tensor | None, shape: tuple[int, ...]) -> None:
-    """Raises ValueError for an unknown activation, or a residual that is not of the result's
+    """Raise ValueError for an unknown activation, or a residual that is not of the result's
     ``shape``."""
     if act not in ACTIVATIONS:
         raise ValueError(f"act is {act!r}, expected one of: {', '.join(ACTIVATIONS)}")
@@ -44,6 +44,6 @@ def detail(act: str, slope: float, residual: tuple[int, ...] | None) -> str:
 
 
 def check_types(act: object, slope: object) -> None:
-    """Raises TypeError unless ``act`` is a string and ``slope`` a number."""
+    """Raise TypeError unless ``act`` is a string and ``slope`` a number."""
     if not isinstance(act, str) or not isinstance(slope, (int, float)):
         raise TypeError("act must be a string and slope a number")

@@ -140,7 +140,7 @@ def conv_act(
         ValueError: shapes do not fit, an empty tensor, an unknown ``act``, devices differ, ``out``
             overlaps an input or takes part in a gradient.
     """
-    inputs = [x] if isinstance(x, Tensor) else x
+    inputs = [x] if isinstance(x, _check.TENSORS) else x
     if not isinstance(inputs, (list, tuple)):
         raise TypeError(f"x must be a torch.Tensor or a list of them, not {type(x).__name__}")
     for each in inputs:

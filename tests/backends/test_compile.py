@@ -1,4 +1,4 @@
-"""Fused graphs as programs: regions of the kernels, and what torch computes between them."""
+"""Fused graphs as programs: subgraphs of the kernels, and what torch computes between them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ IDENTITY = {"gpu": "H100", "build": "1"}
 
 @pytest.fixture(autouse=True)
 def _module_path(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(Path(__file__).parent)
 
 
 def walked(*names: str, limit_s: float = 60.0) -> dict[str, str | None]:
@@ -59,6 +59,35 @@ def test_many_faults_are_enough():
     found = check_process.run(names, "faulty_checks", on_outcome=seen.append, most_faults=2)
     assert [o.name for o in found] == ["crashes", "leaves", START] and seen == found
     assert found[-1].reason == "2 checks ended their process"
+
+
+def test_files_in_the_current_folder_are_not_its_modules(tmp_path, monkeypatch):
+    for name in ("json", "queue", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(tmp_path)
+    assert walked("passes") == {"passes": None}
+
+
+def test_lines_of_others_are_left_alone(tmp_path, monkeypatch):
+    lines = ['{"begin": "a", "ops": []}', "{not ours", '{"level": "info"}', "3"]
+    lines += ['{"end": "a", "reason": null}', '{"finished": true}']
+    (tmp_path / "chatty.py").write_text("".join(f"print({line!r})\n" for line in lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert check_process.run((), "chatty") == [Outcome("a", (), None)]
+
+
+@pytest.mark.parametrize("executable", [None, "", "/nowhere/python"])
+def test_without_an_interpreter_nothing_is_run_for_now(monkeypatch, executable):
+    monkeypatch.setattr("sys.executable", executable)
+    (outcome,) = check_process.run((), "faulty_checks")
+    assert outcome.name == START and outcome.reason.startswith("no process could be started: ")
+    assert not Verdict("", (outcome,)).is_final
+
+
+def test_a_packed_program_does_not_start_itself(monkeypatch):
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    (outcome,) = check_process.run((), "faulty_checks")
+    assert "no Python interpreter" in outcome.reason
 
 
 class Runs:

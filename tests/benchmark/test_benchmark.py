@@ -215,9 +215,18 @@ def test_bench_command(small_comparison, tmp_path, capsys):
     assert [case["case"] for case in kept["cases"]] == ["mine 8x9", "mine 9x8"]
     assert kept["machine"]["command"].startswith("esr-kernels")
     assert "mine 8x9" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--size", "8", "'8' is not a height and width"),
+        ("--plot", "mine.jpg", "'mine.jpg' is not a plot file"),
+        ("--threads", "0", "'0' is no number of threads: 1 is the least"),
+        *[("--seconds", value, f"'{value}' is no time in seconds") for value in ("-1", "nan", "x")],
+    ],
+)
+def test_bench_refuses_values(option, value, words, capsys):
     with pytest.raises(SystemExit):
-        main.main(["bench", "--size", "8"])
-    assert "'8' is not a height and width" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main.main(["bench", "--plot", "mine.jpg"])
-    assert "'mine.jpg' is not a plot file" in capsys.readouterr().err
+        main.main(["bench", f"{option}={value}"])
+    assert words in capsys.readouterr().err

@@ -161,3 +161,13 @@ def test_random_state_is_left_alone():
     torch.manual_seed(7)
     fusion.accelerate(model)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_default_device_is_none_of_its_business(tolerance):
+    """As with ``torch.set_default_device("cuda")``; ``meta`` shows each tensor that goes astray."""
+    model, x = span(), image(1, 3, 20, 21)
+    with torch.device("meta"):
+        fusion.accelerate(model.requires_grad_(False))
+        ours = model(x)
+    assert ours.device == x.device
+    check(model, x, tolerance)

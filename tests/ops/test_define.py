@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 
 import pytest
 import torch
@@ -61,6 +63,12 @@ def test_the_chosen_backend_writes_into_out(monkeypatch):
     out = torch.zeros(2, 6, 16, 19)
     assert ops.conv_act(x, weight, bias, out=out) is out
     assert (out == 3).all()
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_copies_of_an_op_are_the_op(name):
+    holder = {"op": OPS[name]}
+    assert copy.deepcopy(holder) == pickle.loads(pickle.dumps(holder)) == holder
 
 
 @pytest.mark.parametrize("name", OPS)

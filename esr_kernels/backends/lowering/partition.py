@@ -88,8 +88,7 @@ def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[No
 
 
 def _profitable(taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
-    """Without the groups of connected nodes that gain less than it takes to lay their pictures out
-    and back."""
+    """Drop subgraphs whose gain does not repay converting layouts at their border."""
     kept: set[Node] = set()
     rest = set(taken)
     while rest:
@@ -177,7 +176,7 @@ def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
 class _Ends:
     """The graph of torch's nodes and the subgraphs, as it is put together.
 
-    Regions read the graph's inputs as they come, in the dtype ``outer``, and write results in it
+    Subgraphs read the graph's inputs as they come, in the dtype ``outer``, and write results in it
     that nothing else reads. Torch's nodes read and make ``dtype``.
     """
 

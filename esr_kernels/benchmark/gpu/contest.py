@@ -38,7 +38,7 @@ DEVICE = torch.device("cuda", 0)
 
 @dataclass(frozen=True)
 class Way:
-    """How to compute a problem: ``make(module, inputs)`` gives the call, in this dtype.
+    """A way of computing a problem: ``make(module, inputs)`` gives the call, in this dtype.
 
     ``backend``: which of ours; None for torch's own ways.
     """

@@ -66,7 +66,9 @@ def check_destination(path: str | os.PathLike, *, overwrite: bool) -> Path:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name a file in it")
     if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists already: choose another name or overwrite it on purpose")
+        raise ValueError(
+            f"{path} exists already: choose another name, or pass overwrite=True (--overwrite)"
+        )
     parent = path.parent
     if not parent.is_dir():
         raise FileNotFoundError(f"no folder {parent} to write {path.name} to: make it first")
