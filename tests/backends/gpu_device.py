@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from esr_kernels import backends
-from esr_kernels.backends import gpu
+from esr_kernels.backends import choice, gpu
+from esr_kernels.ops import OPS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -35,12 +35,15 @@ def only_backend(name: str, monkeypatch) -> None:
     """Every op goes to this backend, or the test skips; for Triton float32 means float32."""
     monkeypatch.setenv("ESR_KERNELS_BACKEND", name)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", name == "cuda")
-    skip_unless_taken("graph")
+    for backend in choice.allowed().values():
+        if reason := backend.graph_refusal(OPS, torch.device(DEVICE), torch.float32):
+            pytest.skip(reason)
 
 
-def skip_unless_taken(op: str) -> None:
+def skip_unless_taken(name: str) -> None:
     """Skips the test, with the reason, where the backend does not compute the op."""
-    for backend in backends._allowed().values():
+    (op,) = (op for op in OPS if op.name == name)
+    for backend in choice.allowed().values():
         if reason := backend.refusal(op, torch.device(DEVICE), torch.float32):
             pytest.skip(reason)
 

@@ -122,7 +122,7 @@ def test_forced_forms_are_launched():
     assert forms(*small) == forms(*small, fusion="apart") == forms(*large, fusion="apart") == apart
     assert forms(*large) == forms(*large, fusion="fused") == forms(*small, fusion="fused") == fused
     assert forms(*large, n_tiles=8) == ["conv_act f16 3x3 8 tiles slabs"] * 3
-    narrow = forms(*large, spab="fused", shared_bytes=99 * 1024)
+    narrow = forms(*large, fusion="fused", shared_bytes=99 * 1024)
     assert narrow == ["spab f16 2 slabs 2 rows 2 patches"]
     halves = "spab half_sums 2 slabs 4 rows 4 patches"
     assert (
