@@ -12,7 +12,7 @@
 #   e  9 min  Triton: its kernels, then SPAN-28 with them
 #
 # Every case is appended to a file in FOLDER ($OUT, else bench/results/gpu) when it ends, so that a
-# call that is killed leaves what it measured. The table comes last. PYTHON names the interpreter.
+# call that is killed leaves what it measured; CALL.tar.gz has all of it. The table comes last. PYTHON names the interpreter.
 # bench/prebuild.sh, run beforehand elsewhere, saves the minutes of compiling. --dry-run rehearses a
 # call without a GPU. Exit status 1: a check failed.
 set -uo pipefail
@@ -87,6 +87,11 @@ profile() { # profile H W SECONDS
     >>"$record"
   ((code == 0)) || status=1
 }
+
+# One archive of the call, whatever ends it.
+archive() { tar -czf "$out/$call.tar.gz" -C "$out" $(cd "$out" && ls "$call".jsonl "$call"-*.log 2>/dev/null); }
+trap archive EXIT
+trap 'exit 143' TERM
 
 status=0
 tool=()

@@ -40,7 +40,7 @@ def define(
     reach: Callable[..., tuple[int, int] | None],
     detail: Callable[..., str],
     examples: Callable[[Draw], Sequence[tuple]],
-    shapes: Callable | None = None,
+    fake: Callable | None = None,
     check_out: Callable[..., None] | None = None,
 ) -> Op:
     """Register ``esr_kernels::<schema>`` with torch.
@@ -49,26 +49,26 @@ def define(
         schema: in torch's notation, all arguments positional, the first activation (or the list of
             those) first. The results are fresh tensors in the memory format of that.
         activations, check, reference, flops, reach, detail, examples: as in :class:`Op`.
-        shapes: takes the schema arguments; the shapes and dtypes of the results, as tensors. By
-            default those of ``reference``, which must be quick then: compilers run it on fakes.
+        fake: takes the schema arguments; tensors of the results' shapes and dtypes, for compilers.
+            ``reference`` by default, which must be quick then.
         check_out: gives the op a second form, ``.out``, that writes its one result into the keyword
             argument ``out``. Called after ``check``, with ``out`` besides.
     """
     name = schema.partition("(")[0]
-    in_torch, on_fakes = _formatted(reference), _formatted(shapes or reference)
+    in_torch, on_fakes = _formatted(reference), _formatted(fake or reference)
 
     def run(*args):
         check(*args)
         image = _image(args)
         return (choose(op, image.device, image.dtype).run or in_torch)(*args)
 
-    def shapes_only(*args):
+    def run_fake(*args):
         check(*args)
         return on_fakes(*args)
 
     _LIBRARY.define(schema, tags=_TAGS)
     _LIBRARY.impl(name, run, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"{NAMESPACE}::{name}", shapes_only, lib=_LIBRARY)
+    torch.library.register_fake(f"{NAMESPACE}::{name}", run_fake, lib=_LIBRARY)
     _register_autograd(name, reference)
     packet = getattr(getattr(torch.ops, NAMESPACE), name)
     op = Op(

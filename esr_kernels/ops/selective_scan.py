@@ -103,7 +103,7 @@ def _check_args(c, delta, A, B, K, D) -> None:
     _check.shape("D", D, (channels,), "the channels of c")
 
 
-def _shapes(c, *_) -> Tensor:
+def _fake(c, *_) -> Tensor:
     return torch.empty_like(c)
 
 
@@ -126,7 +126,7 @@ SELECTIVE_SCAN = define(
     "selective_scan(Tensor c, Tensor delta, Tensor A, Tensor B, Tensor K, Tensor D) -> Tensor",
     check=_check_args,
     reference=reference,
-    shapes=_shapes,
+    fake=_fake,
     flops=_flops,
     activations=("c", "delta", "B", "K"),
     reach=lambda *_: None,  # a sequence, no picture

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def test_a_records_every_form_and_goes_on_after_faults(tmp_path):
 def test_b_and_c_start_the_tools_on_our_kernels_only(tmp_path):
     status, _, lines = rehearsed("b", tmp_path)
     assert status == 0 and all(line["passed"] for line in lines.values()) and len(lines) == 5
+    with tarfile.open(tmp_path / "b.tar.gz") as archive:
+        assert {"b.jsonl", "b-memcheck-float16.log"} < set(archive.getnames())
+    assert len(list(tmp_path.iterdir())) <= 8
     log = (tmp_path / "b-racecheck-float16.log").read_text()
     assert "--tool racecheck --kernel-name kns=3esr4cuda" in log and "device_check cuda 0" in log
     status, _, lines = rehearsed("c", tmp_path)
