@@ -41,7 +41,6 @@ class Op:
             its result is. None: it sees the whole picture, or works on no pictures.
         detail: takes shapes; a phrase for ``explain``.
         examples: takes ``draw``; lists of arguments that together reach every path of a kernel.
-        writes_out: whether the op has the form ``out=`` too.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Op:
     reach: Callable[..., tuple[int, int] | None]
     detail: Callable[..., str]
     examples: Callable[[Draw], Sequence[tuple]]
-    writes_out: bool = False
 
     def __call__(self, *args: Any) -> Any:
         return self.target(*args)

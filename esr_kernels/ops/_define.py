@@ -84,7 +84,6 @@ def define(
         reach=reach,
         detail=detail,
         examples=examples,
-        writes_out=check_out is not None,
     )
     if check_out is not None:
         _define_out(op, schema, check_out)
