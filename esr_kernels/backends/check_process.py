@@ -84,6 +84,7 @@ def run(
         on_outcome(outcome)
 
     for _ in range(most_faults):
+        known = len(outcomes)
         try:
             process = _start(arguments, module, [o.name for o in outcomes])
         except OSError as error:
@@ -92,10 +93,11 @@ def run(
         fault, begun = _watch(process, limit_s, note)
         if fault is None:
             return outcomes
-        if begun is None:
+        if begun is not None:
+            note(Outcome(*begun, fault))
+        elif len(outcomes) == known:  # else it ended after a check that broke the device
             note(Outcome(START, (), fault))
             return outcomes
-        note(Outcome(*begun, fault))
     note(Outcome(START, (), f"{most_faults} checks ended their process"))
     return outcomes
 

@@ -7,11 +7,17 @@ import os
 import sys
 import time
 
+from esr_kernels import device_check
 from esr_kernels.device_check import Case, walk
 
 
 def _hang() -> None:
     time.sleep(600)
+
+
+def _break_the_device() -> str:
+    device_check.is_usable = lambda: False
+    return "illegal address"
 
 
 FAULTS = {
@@ -21,6 +27,7 @@ FAULTS = {
     "hangs": _hang,
     "raises": lambda: 1 // 0,
     "leaves": lambda: sys.exit(7),
+    "breaks the device": _break_the_device,
     "passes, too": lambda: None,
 }
 

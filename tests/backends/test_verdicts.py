@@ -42,6 +42,11 @@ def test_a_crash_is_an_outcome_and_the_rest_goes_on():
     }
 
 
+def test_a_fault_that_stays_with_the_device_costs_one_check():
+    found = walked("passes", "breaks the device", "passes, too")
+    assert found == {"passes": None, "breaks the device": "illegal address", "passes, too": None}
+
+
 def test_a_hang_is_an_outcome_and_the_rest_goes_on():
     found = walked("passes", "hangs", "passes, too", limit_s=30.0)
     assert found == {"passes": None, "hangs": "timed out after 30 s", "passes, too": None}
