@@ -101,8 +101,13 @@ def history(backend: str, names: Sequence[str], before: str) -> list[tuple[str, 
         gpu = torch.cuda.get_device_name(device)
         for made in known(backend, device).values():
             for outcome in made.outcomes:
-                passed = f"passed on {gpu}, {made.date}" if outcome.fits else f"does not fit {gpu}"
-                states[outcome.name] = f"refused: {outcome.reason}" if outcome.reason else passed
+                # Behind a comma stands what is peculiar about one of a form's checks.
+                name = outcome.name.partition(",")[0]
+                if outcome.reason:
+                    states[name] = f"refused: {outcome.reason}"
+                elif not states.get(name, "").startswith("refused"):
+                    passed = f"passed on {gpu}, {made.date}"
+                    states[name] = passed if outcome.fits else f"does not fit {gpu}"
     return [(name, states.get(name, f"{before}; never run on a GPU")) for name in names]
 
 

@@ -101,10 +101,12 @@ class Runs:
     def __init__(self) -> None:
         self.calls: list[tuple] = []
         self.reason: str | None = WRONG
+        self.also: list[Outcome] = []
 
     def __call__(self, arguments):
         self.calls.append(arguments)
-        return [Outcome("a form", ("esa",), None), Outcome("another", ("spab",), self.reason)]
+        found = [Outcome("a form", ("esa",), None), Outcome("another", ("spab",), self.reason)]
+        return found + self.also
 
 
 @pytest.fixture
@@ -204,4 +206,8 @@ def test_history_says_what_each_form_passed(runs, monkeypatch):
     states = dict(verdicts.history("cuda", names, before))
     assert states["a form"] == f"passed on H100, {date}"
     assert states["another"] == f"refused: {WRONG}" and states["a third"].endswith("on a GPU")
+    runs.also = [Outcome("a form, x2", ("esa",), "wrong by 1"), Outcome("a form, x3", (), None)]
+    verdicts.forget("cuda", GPU)
+    verdict()
+    assert dict(verdicts.history("cuda", names, before))["a form"] == "refused: wrong by 1"
     assert "1 of 3 forms refused" in verdicts.summary(list(states.items()))
