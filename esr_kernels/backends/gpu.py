@@ -34,6 +34,12 @@ def allows_float16_sums() -> bool:
     return getattr(torch.backends.cuda.matmul, "allow_fp16_accumulation", False)
 
 
+def numbers(dtype: torch.dtype) -> str:
+    """Return the kind of numbers that kernels multiply for a dtype: its name, or ``tf32``."""
+    tf32 = dtype == torch.float32 and allows_tf32()
+    return "tf32" if tf32 else str(dtype).removeprefix("torch.")
+
+
 def rounding(dtype: torch.dtype) -> torch.dtype:
     """The dtype that has as many digits as products of ``dtype``: float16 for TF32."""
     return torch.float16 if dtype == torch.float32 and allows_tf32() else dtype

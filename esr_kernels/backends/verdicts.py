@@ -12,9 +12,9 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,8 +38,16 @@ class Verdict:
 
     def refusal(self, op: str) -> str | None:
         """Return why ``op`` is refused: the first failed check of a kernel that it runs."""
-        failed = (o for o in self.outcomes if o.reason and (op in o.ops or o.name == START))
-        return next((f"{o.name}: {o.reason}" for o in failed), None)
+        return self._refusals.get(op) or self._refusals.get(START)
+
+    @cached_property
+    def _refusals(self) -> dict[str, str]:
+        """By op, and ``START`` for all ops: asked at every eager call."""
+        found: dict[str, str] = {}
+        for o in self.outcomes:
+            for op in (*o.ops, *([START] if o.name == START else ())) if o.reason else ():
+                found.setdefault(op, f"{o.name}: {o.reason}")
+        return found
 
     @property
     def is_final(self) -> bool:
@@ -69,6 +77,28 @@ def verdict(backend: str, device: torch.device, numbers: str) -> Verdict:
         found = check(backend, device, numbers)
     _known[key] = found
     return found
+
+
+def first_refusal(
+    backend: str, ops: Collection[str], device: torch.device, kinds: Sequence[str]
+) -> str | None:
+    """Return why the first of these ops that failed on the device is refused, None if none did.
+
+    Args:
+        backend: its name.
+        ops: names; where there are none, nothing is checked.
+        device: a GPU.
+        kinds: of numbers, see :func:`verdict`.
+    """
+    verdicts = [verdict(backend, device, numbers) for numbers in kinds] if ops else []
+    return next(filter(None, (v.refusal(op) for v in verdicts for op in ops)), None)
+
+
+def recheck(backend: str, device: torch.device, kinds: Sequence[str]) -> None:
+    """Make the verdicts on these kinds of numbers anew."""
+    forget(backend, device)
+    for numbers in kinds:
+        verdict(backend, device, numbers)
 
 
 def check(backend: str, device: torch.device, numbers: str) -> Verdict:

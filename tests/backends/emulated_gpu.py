@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "csrc"))
 
 from building import emulated_module
 
-from esr_kernels.backends import cuda
+from esr_kernels.backends import cuda, verdicts
 from esr_kernels.backends.cuda import builder, device, forms
 from esr_kernels.backends.cuda.device import Limits
 from esr_kernels.backends.verdicts import Verdict
@@ -107,7 +107,7 @@ def emulate_gpu(monkeypatch, architecture: str) -> None:
     monkeypatch.setattr(builder, "empty_like", nan_like)
     monkeypatch.setattr(builder, "_picture", lambda x: (x, *picture(x)[1:]))
     monkeypatch.setattr(cuda, "_claims_not", _takes_cpu)
-    monkeypatch.setattr(cuda, "verdict", lambda *question: Verdict("", ()))
+    monkeypatch.setattr(verdicts, "verdict", lambda *question: Verdict("", ()))
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setenv("ESR_KERNELS_BACKEND", "cuda")
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from esr_kernels import backends
-from esr_kernels.backends import cuda, gpu
+from esr_kernels.backends import cuda, gpu, verdicts
 from esr_kernels.backends.check_process import Outcome
 from esr_kernels.backends.cuda import device
 from esr_kernels.backends.cuda.device import limits
@@ -31,7 +31,7 @@ def machine(pretend_gpu, monkeypatch):
     monkeypatch.setattr(cuda, "_C", SimpleNamespace(cuda=kernels))
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     # No kernel can be tried out on a GPU that is not there.
-    monkeypatch.setattr(cuda, "verdict", lambda *question: Verdict("", ()))
+    monkeypatch.setattr(verdicts, "verdict", lambda *question: Verdict("", ()))
     return pretend_gpu
 
 
@@ -90,7 +90,7 @@ def test_refuses_the_ops_of_a_kernel_that_failed(machine, monkeypatch):
         asked.append((backend, device, numbers))
         return Verdict("", (Outcome("a form", ("spab", "conv_act"), "wrong by 1"),))
 
-    monkeypatch.setattr(cuda, "verdict", verdict)
+    monkeypatch.setattr(verdicts, "verdict", verdict)
     assert cuda.refusal(CONV_ACT, CUDA, torch.bfloat16) == "a form: wrong by 1"
     assert cuda.graph_refusal((ESA, SPAB), CUDA, torch.bfloat16) == "a form: wrong by 1"
     assert cuda.refusal(ESA, CUDA, torch.float32) is None

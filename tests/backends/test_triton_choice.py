@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from esr_kernels import backends
-from esr_kernels.backends import triton
+from esr_kernels.backends import triton, verdicts
 from esr_kernels.backends.check_process import Outcome
 from esr_kernels.backends.verdicts import Verdict
 from esr_kernels.ops import OPS, SPAB
@@ -24,10 +24,12 @@ UNKNOWN = SimpleNamespace(name="no_such_op")
 def machine(pretend_gpu, monkeypatch):
     """``pretend_gpu``, and that triton is installed."""
     # No kernel can be tried out on a GPU that is not there.
-    monkeypatch.setattr(triton, "verdict", lambda *question: Verdict("", ()))
+    monkeypatch.setattr(verdicts, "verdict", lambda *question: Verdict("", ()))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(triton, "version", lambda package: "3.6.0")
-    return pretend_gpu
+    triton._missing.cache_clear()
+    yield pretend_gpu
+    triton._missing.cache_clear()
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
@@ -67,6 +69,7 @@ def test_without_a_triton_that_it_knows(machine, monkeypatch, found, words):
 
     machine(9, 0)
     monkeypatch.setattr(triton, "version", version)
+    triton._missing.cache_clear()
     assert triton.refusal(SPAB, CUDA, torch.float32).startswith(words)
     available, detail = triton.describe()
     assert not available and detail.startswith(words)
@@ -76,7 +79,7 @@ def test_without_a_triton_that_it_knows(machine, monkeypatch, found, words):
 def test_refuses_the_ops_that_failed(machine, monkeypatch):
     machine(9, 0)
     failed = Verdict("", (Outcome("spab float16", ("spab",), "timed out after 60 s"),))
-    monkeypatch.setattr(triton, "verdict", lambda *question: failed)
+    monkeypatch.setattr(verdicts, "verdict", lambda *question: failed)
     assert triton.refusal(SPAB, CUDA, torch.float16) == "spab float16: timed out after 60 s"
     assert triton.graph_refusal(OPS, CUDA, torch.float16) == "spab float16: timed out after 60 s"
     assert triton.refusal(OPS[0], CUDA, torch.float16) is None

@@ -16,10 +16,9 @@ import torch
 from torch.fx import GraphModule
 
 from ...op import Op
-from .. import gpu
+from .. import gpu, verdicts
 from ..contract import Compiled
 from ..lowering.lower import LOWER
-from ..verdicts import forget, history, summary, verdict
 from .device import sums_in_float16
 
 try:
@@ -48,16 +47,9 @@ def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype)
 
 def _failed(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
     """Why the first of these ops that failed on the device is refused, None if none did."""
-    verdicts = [verdict("cuda", device, kind) for kind in _numbers(device, dtype)] if ops else []
-    reasons = (v.refusal(op.name) for v in verdicts for op in ops if op.name in COMPUTED)
-    return next(filter(None, reasons), None)
-
-
-def _numbers(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
-    """The kinds of numbers in which programs of this dtype compute."""
-    if dtype == torch.float16 and sums_in_float16(device):
-        return "float16", "half_sums"
-    return ("tf32",) if dtype == torch.float32 else (str(dtype).removeprefix("torch."),)
+    half_sums = ["half_sums"] if dtype == torch.float16 and sums_in_float16(device) else []
+    mine = [op.name for op in ops if op.name in COMPUTED]
+    return verdicts.first_refusal("cuda", mine, device, [gpu.numbers(dtype), *half_sums])
 
 
 def rounding(dtype: torch.dtype, device: torch.device) -> torch.dtype:
@@ -112,16 +104,14 @@ _BEFORE = "compiled, and run on the CPU by an emulator"
 
 def kernels() -> list[tuple[str, str]]:
     """See :class:`Backend`."""
-    return history("cuda", _C.cuda.forms(), _BEFORE) if _is_built() else []
+    return verdicts.history("cuda", _C.cuda.forms(), _BEFORE) if _is_built() else []
 
 
 def recheck() -> None:
     """See :class:`Backend`."""
     device = torch.device("cuda", 0)
     if _is_built() and not gpu.unfit(device):
-        forget("cuda", device)
-        for numbers in ("float16", "half_sums", "bfloat16", "tf32"):
-            verdict("cuda", device, numbers)
+        verdicts.recheck("cuda", device, ("float16", "half_sums", "bfloat16", "tf32"))
 
 
 def describe() -> tuple[bool, str]:
@@ -130,5 +120,5 @@ def describe() -> tuple[bool, str]:
         return False, _missing()
     targets = f"{', '.join(COMPUTED)}: compiled for {', '.join(_C.cuda.targets)}"
     reason = _claims_not(torch.device("cuda"), torch.float16)
-    tested = f"{targets}, {summary(kernels())}"
+    tested = f"{targets}, {verdicts.summary(kernels())}"
     return reason is None, tested if reason is None else f"{reason}; {tested}"

@@ -18,10 +18,9 @@ import torch
 from torch.fx import GraphModule
 
 from ...op import Op
-from .. import gpu
+from .. import gpu, verdicts
 from ..contract import Compiled
 from ..lowering.casting import casting
-from ..verdicts import forget, history, summary, verdict
 
 _LEAST_VERSION = (3, 4)  # with triton.knobs; torch brings it from 2.8 on
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -45,12 +44,10 @@ def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype)
 
 def _failed(ops: Collection[Op], device: torch.device, dtype: torch.dtype) -> str | None:
     """Why the first of these ops that failed on the device is refused, None if none did."""
-    if not _is_gpu(device) or not ops:
+    if not _is_gpu(device):
         return None
-    tf32 = dtype == torch.float32 and gpu.allows_tf32()
-    numbers = "tf32" if tf32 else str(dtype).removeprefix("torch.")
-    checked = verdict("triton", device, numbers)
-    return next(filter(None, (checked.refusal(op.name) for op in ops if op.name in COMPUTED)), None)
+    mine = [op.name for op in ops if op.name in COMPUTED]
+    return verdicts.first_refusal("triton", mine, device, [gpu.numbers(dtype)])
 
 
 def _is_gpu(device: torch.device) -> bool:
@@ -69,6 +66,7 @@ def _claims_not(device: torch.device, dtype: torch.dtype) -> str | None:
     return None
 
 
+@cache  # asked at every eager call; the metadata is a search through folders
 def _missing() -> str | None:
     """Why triton cannot be used, told from its metadata: importing it takes long."""
     try:
@@ -108,21 +106,19 @@ _NUMBERS = ("float32", "tf32", "float16", "bfloat16")
 def kernels() -> list[tuple[str, str]]:
     """See :class:`Backend`."""
     names = [f"{op} {numbers}" for op in COMPUTED for numbers in _NUMBERS]
-    return history("triton", names, _BEFORE) if not _missing() else []
+    return verdicts.history("triton", names, _BEFORE) if not _missing() else []
 
 
 def recheck() -> None:
     """See :class:`Backend`."""
     device = torch.device("cuda", 0)
     if _claims_not(device, torch.float16) is None:
-        forget("triton", device)
-        for numbers in _NUMBERS:
-            verdict("triton", device, numbers)
+        verdicts.recheck("triton", device, _NUMBERS)
 
 
 def describe() -> tuple[bool, str]:
     """See :class:`Backend`."""
     device = torch.device("cpu" if _asked_to_interpret() else "cuda")
     reason = _claims_not(device, torch.float32)
-    tested = f"{', '.join(COMPUTED)}: {summary(kernels())}"
+    tested = f"{', '.join(COMPUTED)}: {verdicts.summary(kernels())}"
     return reason is None, tested if reason is None else f"{reason}; {tested}"
