@@ -39,7 +39,7 @@ std::vector<const esr::Kernels*> kernels_here() {
   const auto built = esr::built_kernels(&count);
   std::vector<const esr::Kernels*> list;
   for (int i = 0; i < count; ++i)
-    if (esr::can_run(*built[i])) list.push_back(built[i]);
+    if (!esr::missing(*built[i])) list.push_back(built[i]);
   return list;
 }
 
@@ -86,6 +86,15 @@ std::vector<std::string> built() {
   return names;
 }
 
+std::vector<std::pair<std::string, std::string>> lacking() {
+  int count = 0;
+  const auto kernels = esr::built_kernels(&count);
+  std::vector<std::pair<std::string, std::string>> list;
+  for (int i = 0; i < count; ++i)
+    if (const char* what = esr::missing(*kernels[i])) list.emplace_back(kernels[i]->name, what);
+  return list;
+}
+
 std::vector<std::string> runnable() {
   std::vector<std::string> names;
   for (const esr::Kernels* kernels : kernels_here()) names.push_back(kernels->name);
@@ -99,15 +108,17 @@ PYBIND11_MODULE(_C, m) {
   m.attr("build_note") = ESR_BUILD_NOTE;
   m.def("built_isas", &built, "Instruction sets compiled in, best first.");
   m.def("isas", &runnable, "Those that this processor runs, best first.");
+  m.def("missing", &lacking, "The other sets that were built, and what this machine lacks for each.");
   m.def("selective_scan", &selective_scan, "c"_a, "delta"_a, "B"_a, "K"_a, "A"_a, "D"_a, "out"_a,
         "sizes"_a, "threads"_a, "isa"_a = "",
         "Four strided sequences, three addresses, and (batch, length, channels, states).");
   py::class_<CpuProgram> program(m, "Program",
                                  "Steps over rows of pictures; see csrc/cpu/program.h.");
-  program.def(py::init([](const std::string& isa) {
-                return std::make_unique<CpuProgram>(kernels_of(isa));
+  program.def(py::init([](const std::string& isa, bool in_bfloat16) {
+                return std::make_unique<CpuProgram>(kernels_of(isa), in_bfloat16);
               }),
-              "isa"_a = "");
+              "isa"_a = "", "in_bfloat16"_a = false);
+  program.def_property_readonly("has_tiles", &CpuProgram::has_tiles);
   program.def_property_readonly("isa", [](const CpuProgram& p) { return p.kernels().name; });
   esr::bindings::define_steps(program);
   esr::define_cpu_steps(program);

@@ -11,6 +11,7 @@
 #include "../csrc/cpu/steps/max_pool.h"
 #include "../csrc/cpu/steps/output.h"
 #include "../csrc/cpu/steps/strided_conv3x3.h"
+#include "../csrc/cpu/steps/tile_conv.h"
 #include "specs.h"
 
 namespace esr {
@@ -22,6 +23,7 @@ class CpuProgram : public Program {
 
   int input(int channels, const double* shift) { return add<Input>(channels, shift); }
   int conv(const std::vector<int>& sources, const ConvSpec& spec, int residual) {
+    if (has_tiles()) return add<TileConv>(sources, spec, residual);
     if (spec.kernel == 1) return add<Conv1x1>(sources, spec, residual);
     return add<Conv3x3>(sources, spec, residual);
   }

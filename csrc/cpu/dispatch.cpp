@@ -1,9 +1,17 @@
-// The instruction sets that were built, and which of them this processor runs.
+// The instruction sets that were built, and what this machine lacks to run each of them.
 #include <cstring>
 #include <iterator>
 
 #include "isas.h"
 #include "kernels.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
 
 namespace esr {
 
@@ -21,17 +29,54 @@ const Kernels* const* built_kernels(int* count) {
   return kBuilt;
 }
 
-bool can_run([[maybe_unused]] const Kernels& kernels) {
+#if defined(__x86_64__)
+namespace {
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("fma");
+}
+
+bool has_amx() {
+  constexpr unsigned kBfloat16 = 1u << 22, kTiles = 1u << 24;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & kBfloat16) && (d & kTiles);
+}
+
+// The registers are large, so Linux keeps them for processes that ask. It says no where the stack
+// of some signal handler is too small for them.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  static const bool granted = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+  return granted;
+#else
+  return false;
+#endif
+}
+
+const char* missing_of_amx() {
+  if (!has_avx512() || !__builtin_cpu_supports("avx512bf16"))
+    return "the processor has no AVX512-BF16";
+  if (!has_amx()) return "the processor has no AMX tiles for bfloat16";
+  if (!may_use_tiles()) return "the operating system gives no permission to use AMX tiles";
+  return nullptr;
+}
+
+}  // namespace
+#endif
+
+const char* missing([[maybe_unused]] const Kernels& kernels) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (!std::strcmp(kernels.name, "avx512"))
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("fma");
-  if (!std::strcmp(kernels.name, "avx2"))
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (!std::strcmp(kernels.name, "amx")) return missing_of_amx();
+  if (!std::strcmp(kernels.name, "avx512") && !has_avx512()) return "the processor has no AVX-512";
+  if (!std::strcmp(kernels.name, "avx2") &&
+      !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")))
+    return "the processor has no AVX2 with FMA";
 #endif
-  return true;  // the baseline of the architecture
+  return nullptr;  // the baseline of the architecture
 }
 
 }  // namespace esr

@@ -27,27 +27,41 @@ ESR_INLINE Vec gelu(Vec x) {
   return x < 0.f ? max_keep_nan(splat(-14.f), x) * tail : x - x * tail;
 }
 
-// Below -87 the true value is 0 in float; held at -87 e^-87.
-ESR_INLINE Vec silu(Vec x) {
-  x = max_keep_nan(splat(-87.f), x);
-  return x * sigmoid_above_minus_87(x);
-}
+// How exactly a result needs its activation.
+struct AsFloat32 {
+  static ESR_INLINE Vec sigmoid(Vec x) { return ESR_ISA::sigmoid(x); }
+  // Below -87 the true value is 0 in float; held at -87 e^-87.
+  static ESR_INLINE Vec silu(Vec x) {
+    x = max_keep_nan(splat(-87.f), x);
+    return x * sigmoid_above_minus_87(x);
+  }
+};
+struct AsBfloat16 {
+  static ESR_INLINE Vec sigmoid(Vec x) { return sigmoid_12_bits(x); }
+  static ESR_INLINE Vec silu(Vec x) { return x * sigmoid_12_bits(x); }
+};
 
-template <Act kAct>
+template <Act kAct, class Digits>
 ESR_INLINE Vec activate(Vec y, float slope) {
   if constexpr (kAct == Act::relu) return max_keep_nan(splat(0.f), y);
   if constexpr (kAct == Act::lrelu) return y < 0.f ? slope * y : y;
-  if constexpr (kAct == Act::silu) return silu(y);
+  if constexpr (kAct == Act::silu) return Digits::silu(y);
   if constexpr (kAct == Act::gelu) return gelu(y);
   return y;
 }
 
+template <Act kAct, class Digits = AsFloat32>
+ESR_INLINE Vec epilogue(Vec y, float slope, bool has_residual, Vec u) {
+  if constexpr (kAct == Act::span_gate) return (y + u) * (Digits::sigmoid(y) - .5f);
+  if constexpr (kAct == Act::gate) return u * Digits::sigmoid(y);
+  y = activate<kAct, Digits>(y, slope);
+  return has_residual ? y + u : y;
+}
+
+// residual: of this vector, or null
 template <Act kAct>
 ESR_INLINE Vec epilogue(Vec y, float slope, const float* residual) {
-  if constexpr (kAct == Act::span_gate) return (y + load(residual)) * (sigmoid(y) - .5f);
-  if constexpr (kAct == Act::gate) return load(residual) * sigmoid(y);
-  y = activate<kAct>(y, slope);
-  return residual ? y + load(residual) : y;
+  return epilogue<kAct>(y, slope, residual, residual ? load(residual) : splat(0.f));
 }
 
 // Runs body.operator()<act>() for the activation known at run time.

@@ -18,6 +18,13 @@ const Kernels kernels = {ESR_STRING(ESR_ISA),
 #define ESR_ENTRY(kernel, Row) kernel,
                          ESR_FOR_EACH_ROW_KERNEL(ESR_ENTRY)
 #undef ESR_ENTRY
+#ifdef ESR_TILES
+#define ESR_ENTRY(kernel, Row) kernel,
+#else
+#define ESR_ENTRY(kernel, Row) nullptr,
+#endif
+                             ESR_FOR_EACH_TILE_KERNEL(ESR_ENTRY)
+#undef ESR_ENTRY
 };
 
 }  // namespace ESR_ISA

@@ -40,12 +40,15 @@ struct Kernels {
   void (*selective_scan)(const SelectiveScan&, int sequence, int group, float* scratch);
 #define ESR_MEMBER(kernel, Row) void (*kernel)(const Row&);
   ESR_FOR_EACH_ROW_KERNEL(ESR_MEMBER)
+  ESR_FOR_EACH_TILE_KERNEL(ESR_MEMBER)  // null where there are no tiles
 #undef ESR_MEMBER
 };
 
-// Built instruction sets, best first, and the best that this processor can run.
+// Built instruction sets, best first.
 const Kernels* const* built_kernels(int* count);
-bool can_run(const Kernels&);
+
+// What this machine lacks to run them, in words; null where it runs them.
+const char* missing(const Kernels&);
 
 // The whole scan, on at most so many threads.
 void selective_scan(const Kernels&, const SelectiveScan&, int threads);

@@ -1,7 +1,8 @@
-// The activation layout of the CPU kernels.
+// How rows of values lie in memory: as planes, for vectors, or as pixels, for matrix tiles.
 //
-// A picture row is stored channel by channel. Pixel x = 4 t + p belongs to tile t (4 pixels wide,
-// as Winograd F(4x4, 3x3) wants) and phase p; `lanes` neighbouring tiles form a block:
+// Planes, float32. A picture row is stored channel by channel. Pixel x = 4 t + p belongs to tile t
+// (4 pixels wide, as Winograd F(4x4, 3x3) wants) and phase p; `lanes` neighbouring tiles form a
+// block:
 //
 //   row     = guard, channel 0, guard, channel 1, guard, ...
 //   channel = [block][phase 0..3][lane]            guard = one vector of zeros
@@ -9,6 +10,16 @@
 // So a vector holds the same phase of neighbouring tiles, transforms need no shuffles but one lane
 // shift at each end of a block, and any number of channels fits without padding. Lanes from the
 // picture's width on hold zeros: together with the guards they are the convolution's zero padding.
+//
+// Pixels, bfloat16. Channels are innermost, 32 to a slab, and a pixel of a slab is one cache line:
+//
+//   row  = slab 0, slab 1, ...
+//   slab = guard, pixel 0, pixel 1, ... up to a multiple of 64 pixels, guard    guard = a zero
+//   pixel
+//
+// So a matrix tile is 16 pixels of a slab wherever they begin, a neighbouring pixel is a
+// neighbouring line, and a concatenation is a list of slabs. Channels beyond the last are zeros;
+// pixels beyond the first one outside the picture hold anything: they meet no pixel inside.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +27,19 @@
 namespace esr {
 
 constexpr int kTile = 4;  // output pixels of a Winograd tile, and rows of a tile row
+
+enum class Format { planes, pixels };
+
+constexpr int kSlab = 32;         // channels
+constexpr int kPixelFloats = 16;  // of memory that a pixel of a slab takes
+
+constexpr int slabs_of(int channels) { return (channels + kSlab - 1) / kSlab; }
+
+// Values of so few channels are pictures. As pixels they keep the digits that one bfloat16 cannot
+// hold, in channels that would be empty: first every channel rounded, then what rounding took, then
+// the rounded ones again: times the weight rounded, the same, and what rounding took of the weight,
+// these are nearly the product of two floats.
+constexpr bool is_split(int channels) { return 3 * channels <= kSlab; }
 
 struct Geometry {
   int height, width;  // pixels
@@ -33,6 +57,12 @@ struct Geometry {
   size_t block_stride() const { return size_t(kTile) * lanes; }
   size_t channel_stride() const { return blocks * block_stride() + lanes; }
   size_t row_stride(int channels) const { return channels * channel_stride() + lanes; }
+
+  // Of pixels, in floats of memory too.
+  size_t slab_stride() const { return (size_t(width + 63) / 64 * 64 + 2) * kPixelFloats; }
+  size_t row_stride(int channels, Format format) const {
+    return format == Format::planes ? row_stride(channels) : slabs_of(channels) * slab_stride();
+  }
 };
 
 }  // namespace esr

@@ -1,9 +1,39 @@
 #include "pack_weights.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
+
+#include "layout.h"
 
 namespace esr {
 namespace {
+
+constexpr int kTileOutputs = 16;  // output channels of a tile of weights
+
+// The nearest bfloat16, ties to even.
+float rounded(float v) {
+  const auto bits = std::bit_cast<uint32_t>(v);
+  if (std::isnan(v)) return v;
+  return std::bit_cast<float>((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+}
+
+uint16_t bfloat16_of(float v) {
+  const auto bits = std::bit_cast<uint32_t>(rounded(v));
+  return uint16_t((bits >> 16) | (std::isnan(v) ? 0x40u : 0u));
+}
+
+// The input channel of a source that channel i of its slabs holds, and by which part of the weight
+// it is multiplied: the rounded one, or what rounding took (layout.h); -1: none.
+struct Lane {
+  int channel;
+  bool rest;
+};
+
+Lane lane(int i, int channels) {
+  if (!is_split(channels)) return {i < channels ? i : -1, false};
+  return {i < 3 * channels ? i % channels : -1, i / channels == 2};
+}
 
 int groups_of(int out, int group) { return (out + group - 1) / group; }
 
@@ -52,6 +82,33 @@ Buffer pack_pointwise(const double* weight, int out, int in, int group) {
     for (int c = 0; c < in; ++c)
       packed.data()[(size_t(o / group) * in + c) * group + o % group] =
           float(weight[size_t(o) * in + c]);
+  return packed;
+}
+
+Buffer pack_tiles(const double* weight, int out, const std::vector<int>& sources, int kernel) {
+  int in = 0, slabs = 0;
+  for (int channels : sources) in += channels, slabs += slabs_of(channels);
+  const int groups_of_16 = (out + kTileOutputs - 1) / kTileOutputs;
+  Buffer packed(size_t(groups_of_16) * kernel * kernel * slabs * kSlab * kTileOutputs / 2);
+  auto* to = reinterpret_cast<uint16_t*>(packed.data());
+  const auto number = [&](int o, int tap, int first, Lane l) -> uint16_t {
+    if (o >= out || l.channel < 0) return 0;
+    const auto w = float(weight[(size_t(o) * in + first + l.channel) * kernel * kernel + tap]);
+    return bfloat16_of(l.rest ? w - rounded(w) : w);
+  };
+  const auto tile = [&](int output, int tap, int first, int slab, int channels) {
+    for (int pair = 0; pair < kSlab / 2; ++pair)
+      for (int o = output; o < output + kTileOutputs; ++o)
+        for (int i = 2 * pair; i < 2 * pair + 2; ++i)
+          *to++ = number(o, tap, first, lane(slab * kSlab + i, channels));
+  };
+  for (int group = 0; group < out; group += 2 * kTileOutputs)
+    for (int ky = 0; ky < kernel; ++ky)
+      for (int s = 0, first = 0; s < int(sources.size()); first += sources[s++])
+        for (int slab = 0; slab < slabs_of(sources[s]); ++slab)
+          for (int kx = 0; kx < kernel; ++kx)
+            for (int o = group; o < out && o < group + 2 * kTileOutputs; o += kTileOutputs)
+              tile(o, ky * kernel + kx, first, slab, sources[s]);
   return packed;
 }
 

@@ -1,6 +1,8 @@
 // Weights in the order the kernels read them, transformed in double and rounded once.
 #pragma once
 
+#include <vector>
+
 #include "buffer.h"
 
 namespace esr {
@@ -10,6 +12,10 @@ Buffer pack_winograd(const double* weight, int out, int in, int group);
 
 // weight [out][in] -> [ceil(out / group)][in][group]
 Buffer pack_pointwise(const double* weight, int out, int in, int group);
+
+// weight [out][sum of `sources`][k][k] in bfloat16, as matrix tiles read it (steps/tile_conv.h). A
+// source that is a picture is multiplied in three parts (layout.h).
+Buffer pack_tiles(const double* weight, int out, const std::vector<int>& sources, int kernel);
 
 // values [count], or null for zeros -> floats, zeros up to a multiple of group
 Buffer pack_bias(const double* values, int count, int group);

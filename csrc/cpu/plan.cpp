@@ -33,7 +33,7 @@ Plan::Plan(const ProgramShape& program, int height, int width, int threads)
                     program.axes.length(r.columns, height, width), program.lanes);
   };
   for (const ValueShape& v : program.values)
-    values_.push_back({v.channels, geometry(v.resolution)});
+    values_.push_back({v.channels, geometry(v.resolution), v.format});
   for (const auto& step : program.steps) geometries_.push_back(geometry(step->resolution()));
   plan_stages();
   for (Stage& stage : stages_) plan_bounds(stage);
@@ -48,7 +48,7 @@ int Plan::longest_lag(int axis, int bands) const {
   int reach = 0;
   for (size_t v = 0; v < values_.size(); ++v)
     if (program_.values[v].resolution.rows == axis)
-      row_floats = std::max(row_floats, values_[v].geometry.row_stride(values_[v].channels));
+      row_floats = std::max(row_floats, values_[v].row_stride());
   for (const auto& step : program_.steps)
     for (const Read& read : step->reads())
       if (read.window.follows()) reach = std::max(reach, read.window.reach());

@@ -23,6 +23,7 @@ namespace esr {
 struct ValueShape {
   int channels;
   Resolution resolution;
+  Format format;
 };
 
 // What is planned.
@@ -39,11 +40,14 @@ class Plan {
   struct Value {
     int channels;
     Geometry geometry;
+    Format format;
     int first_stage = -1, last_stage = -1;  // that makes it, that reads it last
     int lag = 0;                            // of the step that makes it
     int buffer = -1;                        // whole: which of them; -1: a ring
     int ring_rows = 1;                      // tile rows of the ring, and of the seam
     size_t offset = 0;                      // in the rings of a thread, and the seams of a band
+
+    size_t row_stride() const { return geometry.row_stride(channels, format); }
   };
   struct Stage {
     int axis, tile_rows;  // of the rows
@@ -87,6 +91,7 @@ class Plan {
   struct Whole {
     int channels;
     Geometry geometry;
+    Format format;
     int free_after;  // the stage
     size_t at = 0;
   };

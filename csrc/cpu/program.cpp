@@ -11,7 +11,7 @@ int Program::append(std::unique_ptr<Step> step) {
   int result = -1;
   if (step->channels()) {
     result = value_count();
-    values_.push_back({step->channels(), step->resolution()});
+    values_.push_back({step->channels(), step->resolution(), step->makes()});
   }
   steps_.push_back(std::move(step));
   results_.push_back(result);
@@ -39,7 +39,8 @@ void Program::prepare(int height, int width, int threads) {
                                 std::to_string(height) + " pixels (width x height), but this " +
                                 "program needs at least " + std::to_string(columns) + "x" +
                                 std::to_string(rows) + "; pad the picture");
-  plan_.reset();  // stays empty if the next line throws
+  plan_.reset();  // stays empty if a later line throws
+  settle_formats();
   plan_ = std::make_unique<Plan>(ProgramShape{steps_, results_, values_, axes_, kernels_.lanes},
                                  height, width, threads);
 }

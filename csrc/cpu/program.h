@@ -15,7 +15,9 @@ namespace esr {
 
 class Program {
  public:
-  explicit Program(const Kernels& kernels) : kernels_(kernels) {}
+  // in_bfloat16: convolutions may multiply bfloat16 numbers, where the kernels have tiles for that.
+  explicit Program(const Kernels& kernels, bool in_bfloat16 = false)
+      : kernels_(kernels), has_tiles_(in_bfloat16 && kernels.tile_conv) {}
 
   // Building: adds a step of this class, made of the program and `args`. Returns the value that it
   // makes, -1 where it makes none.
@@ -34,6 +36,7 @@ class Program {
   int channels(int value) const { return values_.at(value).channels; }
   Resolution resolution(int value) const { return values_.at(value).resolution; }
   const Kernels& kernels() const { return kernels_; }
+  bool has_tiles() const { return has_tiles_; }
 
   // For steps while they are made; the checks throw std::invalid_argument.
   int next_input() { return inputs_++; }  // its number
@@ -44,9 +47,12 @@ class Program {
 
  private:
   int append(std::unique_ptr<Step> step);
+  void settle_formats();
+  void choose_formats();
   void prepare(int height, int width, int threads);
 
   const Kernels& kernels_;
+  const bool has_tiles_;
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<ValueShape> values_;
   std::vector<int> results_;  // of the steps: values, or -1

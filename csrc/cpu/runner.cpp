@@ -69,14 +69,14 @@ float* Runner::ring_row(const Plan::Value& v, const Band& band, int y) const {
   const bool seam = owner > 0 && place < v.ring_rows;
   const size_t at = seam ? plan_.seam(v, owner) : plan_.ring(v, band.thread);
   const size_t slot = size_t(seam ? place : tile_row % v.ring_rows) * kTile + inside;
-  return memory_ + at + slot * v.geometry.row_stride(v.channels);
+  return memory_ + at + slot * v.row_stride();
 }
 
 float* Runner::row(int value, const Band& band, int y) const {
   const Plan::Value& v = plan_.values()[value];
   if (y < 0 || y >= v.geometry.height) return memory_ + plan_.zero_row();
   if (v.buffer < 0) return ring_row(v, band, y);
-  return memory_ + plan_.buffer(v) + y * v.geometry.row_stride(v.channels);
+  return memory_ + plan_.buffer(v) + y * v.row_stride();
 }
 
 // Rows below the picture are never written: a step stops after `rows` of them.

@@ -186,6 +186,24 @@ ESR_INLINE Vec exp_below_87(Vec x) {
 #endif
 }
 
+#if defined(__AVX512DQ__)
+// 1 / (1 + exp(-x)) to 12 bits, for results that are rounded to the 8 of bfloat16: half as many
+// instructions.
+ESR_INLINE Vec sigmoid_12_bits(Vec x) {
+  const Vec scaled = -1.44269504f * x;
+  const Vec f = (Vec)_mm512_reduce_ps((__m512)scaled, 1);  // minus its floor
+  Vec p = splat(0.07802452f);                              // 2^f, relative error 8e-5
+  p = fma(p, f, splat(0.22606716f));
+  p = fma(p, f, splat(0.69583354f));
+  p = fma(p, f, splat(0.99992522f));
+  const Vec power = (Vec)_mm512_scalef_ps((__m512)p, (__m512)scaled);
+  return (Vec)_mm512_rcp14_ps((__m512)(1.f + power));
+}
+#else
+ESR_INLINE Vec sigmoid(Vec x);
+ESR_INLINE Vec sigmoid_12_bits(Vec x) { return sigmoid(x); }
+#endif
+
 ESR_INLINE Vec sigmoid_above_minus_87(Vec x) { return reciprocal(1.f + exp_below_87(-x)); }
 ESR_INLINE Vec sigmoid(Vec x) { return sigmoid_above_minus_87(max_keep_nan(splat(-87.f), x)); }
 

@@ -71,6 +71,15 @@ class Step {
   // Of the result, or of what is written: bands are cut from its rows.
   Resolution resolution() const { return resolution_; }
 
+  // How a value lies that the step reads, and how its result does. A step that can choose is told
+  // before the first run.
+  virtual Format reads_as(int /*read*/) const { return Format::planes; }
+  virtual Format makes() const { return Format::planes; }
+  virtual bool can_make(Format format) const { return format == makes(); }
+  virtual void make(Format /*format*/) {}
+  // Lets it read another value in the place of this one, which has the other format.
+  void redirect(int read, int value) { reads_[read].value = value; }
+
   // Multiplications of a pixel, by which work is shared out.
   virtual double cost() const { return 1; }
   // Memory that run() needs for itself; of the sources only geometry and channels are known yet.

@@ -63,7 +63,7 @@ inline std::vector<const esr::Kernels*> wanted(int count, char** names) {
   for (int i = 0; i < built; ++i) {
     bool named = count < 2;
     for (int n = 1; n < count; ++n) named = named || !std::strcmp(names[n], all[i]->name);
-    if (named && esr::can_run(*all[i])) list.push_back(all[i]);
+    if (named && !esr::missing(*all[i])) list.push_back(all[i]);
   }
   return list;
 }

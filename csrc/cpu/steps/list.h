@@ -13,9 +13,16 @@
   X(bilinear, BilinearRow)         \
   X(pixel_shuffle, ShuffleRow)
 
+// Of instruction sets with matrix tiles only.
+#define ESR_FOR_EACH_TILE_KERNEL(X) \
+  X(tile_conv, TileConvRow)         \
+  X(to_pixels, FormatRow)           \
+  X(to_planes, FormatRow)
+
 namespace esr {
 #define ESR_DECLARE(kernel, Row) struct Row;
 ESR_FOR_EACH_ROW_KERNEL(ESR_DECLARE)
+ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #undef ESR_DECLARE
 }  // namespace esr
 
@@ -28,4 +35,8 @@ ESR_FOR_EACH_ROW_KERNEL(ESR_DECLARE)
 #include "max_pool_rows.h"
 #include "output_rows.h"
 #include "strided_conv3x3_rows.h"
+#ifdef ESR_TILES
+#include "format_rows.h"
+#include "tile_conv_rows.h"
+#endif
 #endif

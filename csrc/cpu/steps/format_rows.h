@@ -1,0 +1,68 @@
+// One tile row from planes to pixels, and back.
+#pragma once
+
+#include "../pixels.h"
+#include "format.h"
+
+namespace esr {
+namespace ESR_ISA {
+
+// The 32 channels of a slab at 16 pixels, from planes; a picture's in three parts (layout.h).
+ESR_INLINE void gather_slab(const FormatRow& r, const float* at, int slab, Vec* channel) {
+  const size_t stride = r.geometry->channel_stride();
+  const bool split = is_split(r.channels);
+  for (int i = 0; i < kSlab; ++i) {
+    const int c = split ? i % r.channels : slab * kSlab + i, part = split ? i / r.channels : 0;
+    if (c >= r.channels || part > 2) {
+      channel[i] = splat(0.f);
+      continue;
+    }
+    const Vec v = load(at + c * stride);
+    channel[i] = part == 1 ? v - rounded(v) : v;
+  }
+}
+
+inline void to_pixels(const FormatRow& r) {
+  const Geometry& g = *r.geometry;
+  for (int row = 0; row < r.rows; ++row) {
+    for (int slab = 0; slab < slabs_of(r.channels); ++slab) {
+      float* const out = r.out[row] + slab * g.slab_stride() + kPixelFloats;
+      for (int vector = 0; vector < g.blocks * kTile; ++vector) {
+        const int block = vector / kTile, phase = vector % kTile;
+        Vec channel[2][kLanes];
+        gather_slab(r, r.source[row] + kLanes + vector * kLanes, slab, channel[0]);
+        transpose(channel[0]);
+        transpose(channel[1]);
+        const int inside = lanes_inside(g, block, phase);
+        float* pixel = out + (block * kTile * kLanes + phase) * kPixelFloats;
+        for (int i = 0; i < kLanes && i < inside; ++i, pixel += kTile * kPixelFloats)
+          store_pixel(pixel, channel[0][i], channel[1][i]);
+      }
+    }
+  }
+}
+
+inline void to_planes(const FormatRow& r) {
+  const Geometry& g = *r.geometry;
+  for (int row = 0; row < r.rows; ++row) {
+    for (int first = 0; first < r.channels; first += kLanes) {
+      const float* from = r.source[row] + first / kSlab * g.slab_stride() + kPixelFloats;
+      for (int vector = 0; vector < g.blocks * kTile; ++vector) {
+        const int block = vector / kTile, phase = vector % kTile;
+        const float* pixel = from + (block * kTile * kLanes + phase) * kPixelFloats;
+        const int inside = lanes_inside(g, block, phase);
+        Vec channel[kLanes];
+        for (int i = 0; i < kLanes; ++i)
+          channel[i] = i < inside ? load_half(pixel + i * kTile * kPixelFloats, first / kLanes % 2)
+                                  : splat(0.f);
+        transpose(channel);
+        float* out = r.out[row] + kLanes + first * g.channel_stride() + vector * kLanes;
+        for (int c = 0; c < kLanes && first + c < r.channels; ++c)
+          store(out + c * g.channel_stride(), channel[c]);
+      }
+    }
+  }
+}
+
+}  // namespace ESR_ISA
+}  // namespace esr

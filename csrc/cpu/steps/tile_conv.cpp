@@ -1,0 +1,65 @@
+#include "tile_conv.h"
+
+#include "../pack_weights.h"
+#include "../program.h"
+
+namespace esr {
+namespace {
+
+constexpr size_t kBlockFloats = 16 * kSlab;  // of sums: pixels, and output channels
+
+std::vector<Read> reads_of(const std::vector<int>& sources, int kernel, int residual) {
+  std::vector<Read> reads;
+  for (int source : sources) reads.push_back({source, Window::around(kernel / 2)});
+  if (residual >= 0) reads.push_back({residual, {}});
+  return reads;
+}
+
+std::vector<int> channels_of(const Program& program, const std::vector<int>& values) {
+  std::vector<int> channels;
+  for (int value : values) channels.push_back(program.channels(value));
+  return channels;
+}
+
+}  // namespace
+
+TileConv::TileConv(const Program& program, const std::vector<int>& sources, const ConvSpec& spec,
+                   int residual)
+    : Step(reads_of(sources, spec.kernel, residual), spec.out_channels,
+           program.common_resolution(sources)),
+      kernel_(program.kernels().tile_conv),
+      format_(is_split(spec.out_channels) ? Format::planes : Format::pixels),
+      sources_(int(sources.size())),
+      kernel_size_(spec.kernel),
+      has_residual_(residual >= 0),
+      weight_(
+          pack_tiles(spec.weight, spec.out_channels, channels_of(program, sources), spec.kernel)),
+      bias_(pack_bias(spec.bias, spec.out_channels, kTileOutputs)),
+      act_(spec.act),
+      slope_(spec.slope),
+      cost_(double(spec.in_channels) * spec.out_channels * spec.kernel * spec.kernel) {
+  if (has_residual_) program.check_resolution(residual, resolution());
+}
+
+Format TileConv::reads_as(int read) const { return read < sources_ ? Format::pixels : format_; }
+
+// Pictures stay exact.
+bool TileConv::can_make(Format format) const {
+  return format == Format::planes || !is_split(channels());
+}
+
+// Sums, and a list of the products of each row.
+size_t TileConv::scratch_floats(const SourceRows* sources) const {
+  size_t slabs = 0;
+  for (int s = 0; s < sources_; ++s) slabs += slabs_of(sources[s].channels);
+  const size_t products = kTile * slabs * kernel_size_ * kernel_size_;
+  return kTileBlocks * kBlockFloats + products * sizeof(TileStep) / sizeof(float);
+}
+
+void TileConv::run(const TileRow& at) const {
+  kernel_({at.geometry, at.sources, sources_, kernel_size_, channels(), weight_.data(),
+           bias_.data(), act_, slope_, format_, has_residual_ ? at.sources[sources_].row : nullptr,
+           at.out, at.rows, at.scratch});
+}
+
+}  // namespace esr

@@ -1,0 +1,63 @@
+// 3x3 or 1x1 convolution of the concatenated sources on matrix tiles: products of bfloat16 numbers,
+// sums in float32.
+#pragma once
+
+#include "../../conv_spec.h"
+#include "../buffer.h"
+#include "../step.h"
+
+namespace esr {
+
+constexpr int kTileOutputs = 16;  // output channels of a tile; a group is one or two
+constexpr int kTileBlocks = 3;    // of sums, under way at a time
+
+// One product of a block: where pixel 0 meets its place of the filter, and how many pixels of the
+// older block have had their epilogue after it.
+struct TileStep {
+  const float* pixels;
+  int finished;
+};
+
+struct TileConvRow {
+  const Geometry* geometry;
+  const SourceRows* sources;  // as pixels
+  int source_count;
+  int kernel, out_channels;
+  const float* weight;  // [groups of two][ky][source][slab][kx][outputs of the group / 16][tile]
+  const float* bias;    // up to a multiple of kTileOutputs
+  Act act;
+  float slope;
+  Format format;                 // of the result and the residual
+  const float* const* residual;  // null: none
+  float* const* out;
+  int rows;
+  float* scratch;
+};
+
+class TileConv : public Step {
+ public:
+  // Throws std::invalid_argument where the sources or the residual, a value or -1, differ in size.
+  TileConv(const Program& program, const std::vector<int>& sources, const ConvSpec& spec,
+           int residual);
+
+  double cost() const override { return cost_; }
+  size_t scratch_floats(const SourceRows* sources) const override;
+  void run(const TileRow& at) const override;
+
+  Format reads_as(int read) const override;
+  Format makes() const override { return format_; }
+  bool can_make(Format format) const override;
+  void make(Format format) override { format_ = format; }
+
+ private:
+  void (*kernel_)(const TileConvRow&);
+  Format format_;
+  int sources_, kernel_size_;
+  bool has_residual_;
+  Buffer weight_, bias_;
+  Act act_;
+  float slope_;
+  double cost_;
+};
+
+}  // namespace esr

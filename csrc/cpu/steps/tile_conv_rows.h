@@ -1,0 +1,191 @@
+// One tile row of a convolution on matrix tiles, applied directly: sums of 16 pixels and up to 32
+// output channels stay in two tiles while the filter's places and the sources' slabs pass by.
+//
+// The tile unit and the vector unit work side by side if a stretch of instructions short enough for
+// the processor to reorder has work for both. So the epilogue of an older block of sums is done in
+// pieces between the products of a newer one.
+#pragma once
+
+#include "../epilogue.h"
+#include "../pixels.h"
+#include ESR_TILES
+#include "tile_conv.h"
+
+namespace esr {
+namespace ESR_ISA {
+
+// 16 pixels that are neighbours; or for a result in planes those of one phase of a block, so that
+// the sums of one channel, transposed, are a vector.
+struct TileBlock {
+  const float* sums;  // [16 pixels][2][16]; null: no block
+  int row, x;         // the first pixel
+  int output, tiles;  // the first output channel; of 16, 1 or 2
+};
+
+// Lists the products of a row in the order of the weights; returns how many they are.
+inline int list_steps(const TileConvRow& r, int row, TileStep* step) {
+  const TileStep* const first = step;
+  for (int ky = 0; ky < r.kernel; ++ky) {
+    for (int s = 0; s < r.source_count; ++s) {
+      const float* pixels = r.sources[s].row[row + ky] + (1 - r.kernel / 2) * kPixelFloats;
+      for (int slab = slabs_of(r.sources[s].channels); slab > 0; --slab) {
+        for (int kx = 0; kx < r.kernel; ++kx) (step++)->pixels = pixels + kx * kPixelFloats;
+        pixels += r.geometry->slab_stride();
+      }
+    }
+  }
+  const int count = int(step - first);
+  for (int i = 1; i <= count; ++i) step[i - 1 - count].finished = kTileRows * i / count;
+  return count;
+}
+
+// kTiles * 16 output channels of 16 pixels, pixel `at` floats from those of the steps and the
+// others `stride` bytes apart. Calls between(step) after each product.
+//
+// Four tiles and no more: beside another process's tiles on the same core the processor has few
+// registers to rename them to, and a loop over all eight then runs at a quarter of its speed.
+template <int kTiles, class Between>
+ESR_INLINE void tile_products(const TileStep* step, int count, size_t at, size_t stride,
+                              const float* weight, const float* bias, float* sums,
+                              Between&& between) {
+  tile_load<0>(bias, 0);
+  if constexpr (kTiles == 2) tile_load<1>(bias + kTileOutputs, 0);
+  for (const TileStep* const end = step + count; step < end; ++step) {
+    tile_load<2>(step->pixels + at, stride);
+    tile_load<3>(weight, 64);
+    tile_dot<0, 2, 3>();
+    if constexpr (kTiles == 2) tile_load<3>(weight + kTileFloats, 64);
+    if constexpr (kTiles == 2) tile_dot<1, 2, 3>();
+    weight += kTiles * kTileFloats;
+    between(*step);
+  }
+  tile_store<0>(sums, 2 * 64);
+  if constexpr (kTiles == 2) tile_store<1>(sums + kTileOutputs, 2 * 64);
+}
+
+template <Act kAct, int kTiles>
+ESR_INLINE void finish_pixel(const float* sums, float slope, const float* residual, float* out) {
+  Vec half[2] = {};
+  ESR_UNROLL
+  for (int t = 0; t < kTiles; ++t) {
+    const Vec u = residual ? load_half(residual, t) : splat(0.f);
+    half[t] = epilogue<kAct, AsBfloat16>(load(sums + t * kLanes), slope, residual, u);
+  }
+  store_pixel(out, half[0], half[1]);
+}
+
+// The epilogue of a block as pixels, piece by piece.
+template <Act kAct>
+class PixelsFinisher {
+ public:
+  ESR_INLINE PixelsFinisher(const TileConvRow& r, const TileBlock& b) : slope_(r.slope) {
+    if (!b.sums) return;
+    const size_t at = b.output / kSlab * r.geometry->slab_stride() + (b.x + 1) * kPixelFloats;
+    sums_ = b.sums;
+    out_ = r.out[b.row] + at;
+    residual_ = r.residual ? r.residual[b.row] + at : nullptr;
+    inside_ = r.geometry->width - b.x;
+    both_ = b.tiles == 2;
+  }
+  // All pixels before this one.
+  ESR_INLINE void until(int pixel) {
+    for (const int end = pixel < inside_ ? pixel : inside_; done_ < end; ++done_) {
+      const float* residual = residual_ ? residual_ + done_ * kPixelFloats : nullptr;
+      const float* const sums = sums_ + done_ * kSlab;
+      if (both_)
+        finish_pixel<kAct, 2>(sums, slope_, residual, out_ + done_ * kPixelFloats);
+      else
+        finish_pixel<kAct, 1>(sums, slope_, residual, out_ + done_ * kPixelFloats);
+    }
+  }
+
+ private:
+  const float* sums_ = nullptr;
+  const float* residual_ = nullptr;
+  float* out_ = nullptr;
+  int inside_ = 0, done_ = 0;
+  bool both_ = false;
+  const float slope_;
+};
+
+// As planes: all at once, after the last product.
+template <Act kAct>
+class PlanesFinisher {
+ public:
+  ESR_INLINE PlanesFinisher(const TileConvRow& r, const TileBlock& b) : r_(r), b_(b) {}
+  ESR_INLINE void until(int pixel) {
+    for (int tile = 0; b_.sums && pixel == kTileRows && tile < b_.tiles; ++tile) finish(tile);
+  }
+
+ private:
+  void finish(int tile) {
+    const Geometry& g = *r_.geometry;
+    const int block = b_.x / (kTile * kLanes), phase = b_.x % kTile;
+    const int first = b_.output + tile * kTileOutputs;
+    Vec v[kLanes];
+    for (int i = 0; i < kLanes; ++i) v[i] = load(b_.sums + i * kSlab + tile * kLanes);
+    transpose(v);
+    size_t at = kLanes + first * g.channel_stride() + block * g.block_stride() + phase * kLanes;
+    for (int c = 0; c < kLanes && first + c < r_.out_channels; ++c, at += g.channel_stride()) {
+      const float* residual = r_.residual ? r_.residual[b_.row] + at : nullptr;
+      const Vec y = epilogue<kAct>(v[c], r_.slope, residual);
+      store(r_.out[b_.row] + at, keep_first(y, lanes_inside(g, block, phase)));
+    }
+  }
+
+  const TileConvRow& r_;
+  const TileBlock b_;
+};
+
+// All blocks of the tile row. Each is finished while the second one after it is summed: the next
+// one would wait until its sums have come to memory.
+template <class Finisher>
+inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
+  TileStep* const steps = reinterpret_cast<TileStep*>(r.scratch + kTileBlocks * kTileRows * kSlab);
+  int count = 0;
+  for (int row = 0; row < r.rows; ++row) count = list_steps(r, row, steps + row * count);
+  const size_t stride = pixel_stride * kPixelFloats * sizeof(float);
+  TileBlock b{}, last{}, older{};
+  int turn = 0;
+  for (int first = 0; first < r.geometry->width; first += pixel_stride * kTileRows) {
+    for (b.row = 0; b.row < r.rows; ++b.row) {
+      const float* weight = r.weight;
+      for (b.output = 0; b.output < r.out_channels; b.output += kSlab) {
+        b.tiles = r.out_channels - b.output > kTileOutputs ? 2 : 1;
+        for (b.x = first; b.x < first + pixel_stride; ++b.x) {
+          float* const sums = r.scratch + turn * kTileRows * kSlab;
+          Finisher finisher(r, older);
+          const auto between = [&](const TileStep& step) { finisher.until(step.finished); };
+          const TileStep* const here = steps + b.row * count;
+          const size_t at = size_t(b.x) * kPixelFloats;
+          const float* const bias = r.bias + b.output;
+          if (b.tiles == 2)
+            tile_products<2>(here, count, at, stride, weight, bias, sums, between);
+          else
+            tile_products<1>(here, count, at, stride, weight, bias, sums, between);
+          older = last;
+          last = b;
+          last.sums = sums;
+          turn = (turn + 1) % kTileBlocks;
+        }
+        weight += size_t(count) * b.tiles * kTileFloats;
+      }
+    }
+  }
+  Finisher(r, older).until(kTileRows);
+  Finisher(r, last).until(kTileRows);
+}
+
+inline void tile_conv(const TileConvRow& r) {
+  tiles_begin();
+  with_act(r.act, [&]<Act kAct>() {
+    if (r.format == Format::planes)
+      tile_conv_blocks<PlanesFinisher<kAct>>(r, kTile);
+    else
+      tile_conv_blocks<PixelsFinisher<kAct>>(r, 1);
+  });
+  tiles_end();
+}
+
+}  // namespace ESR_ISA
+}  // namespace esr
