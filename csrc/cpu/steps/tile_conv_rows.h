@@ -148,10 +148,10 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
   TileBlock b{}, last{}, older{};
   int turn = 0;
   for (int first = 0; first < r.geometry->width; first += pixel_stride * kTileRows) {
-    for (b.row = 0; b.row < r.rows; ++b.row) {
-      const float* weight = r.weight;
-      for (b.output = 0; b.output < r.out_channels; b.output += kSlab) {
-        b.tiles = r.out_channels - b.output > kTileOutputs ? 2 : 1;
+    const float* weight = r.weight;
+    for (b.output = 0; b.output < r.out_channels; b.output += kSlab) {
+      b.tiles = r.out_channels - b.output > kTileOutputs ? 2 : 1;
+      for (b.row = 0; b.row < r.rows; ++b.row) {
         for (b.x = first; b.x < first + pixel_stride; ++b.x) {
           float* const sums = r.scratch + turn * kTileRows * kSlab;
           Finisher finisher(r, older);
@@ -168,8 +168,8 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
           last.sums = sums;
           turn = (turn + 1) % kTileBlocks;
         }
-        weight += size_t(count) * b.tiles * kTileFloats;
       }
+      weight += size_t(count) * b.tiles * kTileFloats;
     }
   }
   Finisher(r, older).until(kTileRows);
