@@ -108,7 +108,8 @@ PYBIND11_MODULE(_C, m) {
   m.attr("build_note") = ESR_BUILD_NOTE;
   m.def("built_isas", &built, "Instruction sets compiled in, best first.");
   m.def("isas", &runnable, "Those that this processor runs, best first.");
-  m.def("missing", &lacking, "The other sets that were built, and what this machine lacks for each.");
+  m.def("missing", &lacking,
+        "The other sets that were built, and what this machine lacks for each.");
   m.def("selective_scan", &selective_scan, "c"_a, "delta"_a, "B"_a, "K"_a, "A"_a, "D"_a, "out"_a,
         "sizes"_a, "threads"_a, "isa"_a = "",
         "Four strided sequences, three addresses, and (batch, length, channels, states).");

@@ -41,6 +41,13 @@ class Framed {
       for (int y = 0; y < height_; ++y)
         for (int x = 0; x < width_; ++x) at(c, y, x) = float(from.get(c, y, x));
   }
+  Framed filled(float value) const {
+    Framed other(channels_, height_, width_);
+    for (int c = 0; c < channels_; ++c)
+      for (int y = 0; y < height_; ++y)
+        for (int x = 0; x < width_; ++x) other.at(c, y, x) = value;
+    return other;
+  }
   float& at(int c, int y, int x) { return data_[c * plane_ + y * row_ + x]; }
   esr::Picture picture() { return {data_.data(), 0, plane_, row_}; }
   bool canaries_live() {

@@ -34,6 +34,14 @@ def test_here(name):
     assert ran and (_C is None or ran == _C.isas())
 
 
+def test_tiles():
+    """The kernels over emulated matrix tiles, and over real ones where the processor has them."""
+    from esr_kernels.backends.cpu import _C
+
+    ran = passed(call(native().program("tiles_test", "-Wno-psabi")))
+    assert ran == ["emulated", *(["amx"] if _C and "amx" in _C.isas() else [])]
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize(
     ("cpu", "isas"), [("Nehalem", ["sse2"]), ("qemu64", ["sse2"]), ("Haswell", ["avx2", "sse2"])]

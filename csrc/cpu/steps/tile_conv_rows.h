@@ -14,6 +14,8 @@
 namespace esr {
 namespace ESR_ISA {
 
+constexpr int kTilePixels = 16, kTileFloats = 256;  // of a tile; of memory
+
 // 16 pixels that are neighbours; or for a result in planes those of one phase of a block, so that
 // the sums of one channel, transposed, are a vector.
 struct TileBlock {
@@ -35,7 +37,7 @@ inline int list_steps(const TileConvRow& r, int row, TileStep* step) {
     }
   }
   const int count = int(step - first);
-  for (int i = 1; i <= count; ++i) step[i - 1 - count].finished = kTileRows * i / count;
+  for (int i = 1; i <= count; ++i) step[i - 1 - count].finished = kTilePixels * i / count;
   return count;
 }
 
@@ -114,7 +116,7 @@ class PlanesFinisher {
  public:
   ESR_INLINE PlanesFinisher(const TileConvRow& r, const TileBlock& b) : r_(r), b_(b) {}
   ESR_INLINE void until(int pixel) {
-    for (int tile = 0; b_.sums && pixel == kTileRows && tile < b_.tiles; ++tile) finish(tile);
+    for (int tile = 0; b_.sums && pixel == kTilePixels && tile < b_.tiles; ++tile) finish(tile);
   }
 
  private:
@@ -141,19 +143,20 @@ class PlanesFinisher {
 // one would wait until its sums have come to memory.
 template <class Finisher>
 inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
-  TileStep* const steps = reinterpret_cast<TileStep*>(r.scratch + kTileBlocks * kTileRows * kSlab);
+  TileStep* const steps =
+      reinterpret_cast<TileStep*>(r.scratch + kTileBlocks * kTilePixels * kSlab);
   int count = 0;
   for (int row = 0; row < r.rows; ++row) count = list_steps(r, row, steps + row * count);
   const size_t stride = pixel_stride * kPixelFloats * sizeof(float);
   TileBlock b{}, last{}, older{};
   int turn = 0;
-  for (int first = 0; first < r.geometry->width; first += pixel_stride * kTileRows) {
+  for (int first = 0; first < r.geometry->width; first += pixel_stride * kTilePixels) {
     const float* weight = r.weight;
     for (b.output = 0; b.output < r.out_channels; b.output += kSlab) {
       b.tiles = r.out_channels - b.output > kTileOutputs ? 2 : 1;
       for (b.row = 0; b.row < r.rows; ++b.row) {
         for (b.x = first; b.x < first + pixel_stride; ++b.x) {
-          float* const sums = r.scratch + turn * kTileRows * kSlab;
+          float* const sums = r.scratch + turn * kTilePixels * kSlab;
           Finisher finisher(r, older);
           const auto between = [&](const TileStep& step) { finisher.until(step.finished); };
           const TileStep* const here = steps + b.row * count;
@@ -172,19 +175,20 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
       weight += size_t(count) * b.tiles * kTileFloats;
     }
   }
-  Finisher(r, older).until(kTileRows);
-  Finisher(r, last).until(kTileRows);
+  Finisher(r, older).until(kTilePixels);
+  Finisher(r, last).until(kTilePixels);
 }
 
 inline void tile_conv(const TileConvRow& r) {
-  tiles_begin();
+  static constexpr TileConfig config;
+  tile_configure(config);
   with_act(r.act, [&]<Act kAct>() {
     if (r.format == Format::planes)
       tile_conv_blocks<PlanesFinisher<kAct>>(r, kTile);
     else
       tile_conv_blocks<PixelsFinisher<kAct>>(r, 1);
   });
-  tiles_end();
+  tile_release();
 }
 
 }  // namespace ESR_ISA
