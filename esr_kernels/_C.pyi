@@ -27,6 +27,9 @@ def built_isas() -> list[str]:
 def isas() -> list[str]:
     """Those that this processor runs, best first."""
 
+def missing() -> list[tuple[str, str]]:
+    """The other sets that were built, and what this machine lacks for each."""
+
 def selective_scan(
     c: _Sequence,
     delta: _Sequence,
@@ -62,9 +65,12 @@ class _Steps:
 class Program(_Steps):
     """Steps over rows of pictures; see ``csrc/cpu/program.h``."""
 
-    def __init__(self, isa: str = "") -> None: ...
+    def __init__(self, isa: str = "", in_bfloat16: bool = False) -> None: ...
     @property
     def isa(self) -> str: ...
+    @property
+    def has_tiles(self) -> bool:
+        """Whether its convolutions multiply in bfloat16, on matrix tiles."""
     def depthwise(
         self,
         source: int,

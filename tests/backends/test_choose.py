@@ -118,8 +118,20 @@ def test_unknown_instruction_set(name, monkeypatch):
         lambda: esr_kernels.accelerate(small_network()),
         lambda: esr_kernels.ops.conv_act(torch.rand(1, 1, 4, 4), weight),
     ):
-        with pytest.raises(ValueError, match=f"'{name}' does not run here; use one of: .*\\w"):
+        why = f"'{name}' does not run here: it was not built; use one of: .*\\w"
+        with pytest.raises(ValueError, match=why):
             call()
+
+
+@built
+def test_an_instruction_set_that_the_machine_lacks(monkeypatch):
+    from esr_kernels.backends.cpu import builder
+
+    here = SimpleNamespace(isas=lambda: ["sse2"], missing=lambda: [("amx", "no AMX tiles")])
+    monkeypatch.setattr(builder, "_C", here)
+    monkeypatch.setenv("ESR_KERNELS_ISA", "amx")
+    with pytest.raises(ValueError, match="'amx' does not run here: no AMX tiles; use one of: sse2"):
+        builder.isa()
 
 
 @built

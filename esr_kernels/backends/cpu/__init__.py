@@ -1,12 +1,15 @@
 """The CPU backend: vectorised C++ kernels of ``esr_kernels._C``.
 
-Claims every op on CPU tensors of float32, and of float16 and bfloat16, which it computes in
-float32 and rounds once at the end.
+Claims every op on CPU tensors of float32, and of float16 and bfloat16. Half precisions are computed
+in float32 and rounded once at the end; but where the processor has matrix tiles (AMX), convolutions
+of bfloat16 tensors multiply in bfloat16 and add in float32, and what lies between two of them is
+rounded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 
@@ -62,12 +65,15 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     from ..lowering import partition
     from .builder import OP_SET
 
-    return partition.compile_graph(graph, dtype, outer, OP_SET)
+    # What torch computes in between stays in float32, which programs read and write anyway.
+    op_set = replace(OP_SET, builder=lambda _: OP_SET.builder(dtype))
+    return partition.compile_graph(graph, torch.float32, outer, op_set)
 
 
 #: How far each instruction set has been tested: the whole test suite on a processor that has it, or
 #: the kernels' own tests under emulation.
 _TESTED = {
+    "amx": "Intel Xeon with AMX; the convolutions' kernels under emulation too",
     "avx512": "AMD Zen 5, Intel Xeon with AMX",
     "avx2": "AMD Zen 5, Intel Xeon with AMX",
     "sse2": "AMD Zen 5, Intel Xeon with AMX",

@@ -27,8 +27,9 @@ def isa() -> str:
     """
     wanted = os.environ.get("ESR_KERNELS_ISA", "")
     if wanted and wanted not in _C.isas():
+        why = dict(_C.missing()).get(wanted, "it was not built")
         here = ", ".join(_C.isas())
-        raise ValueError(f"ESR_KERNELS_ISA={wanted!r} does not run here; use one of: {here}")
+        raise ValueError(f"ESR_KERNELS_ISA={wanted!r} does not run here: {why}; use one of: {here}")
     return wanted or _C.isas()[0]
 
 
