@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -33,6 +34,19 @@ def problem(name: str, height: int, width: int) -> Problem:
         (image(1, 3, height, width, seed=7),),
         lambda: esr_kernels.accelerate(copy.deepcopy(module)),
         weights,
+    )
+
+
+@cache
+def bfloat16_problem(name: str, height: int, width: int) -> Problem:
+    """The same in bfloat16, for results that may be as far from float64 as torch's own are."""
+    usual = problem(name, height, width)
+    return replace(
+        usual,
+        ours=lambda: esr_kernels.accelerate(
+            copy.deepcopy(usual.module), compute_dtype=torch.bfloat16
+        ),
+        dtype=torch.bfloat16,
     )
 
 

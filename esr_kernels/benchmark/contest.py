@@ -54,11 +54,13 @@ class Field:
         ready: Those that were checked, by name.
         left_out: The reasons of those that do not take part, by name.
         round_s: The time of one round.
+        psnr_db: How near to float64 the results are, of numbers in [0, 1].
     """
 
     ready: dict[str, Implementation]
     left_out: dict[str, str]
     round_s: float
+    psnr_db: dict[str, float]
 
 
 def prepare(problem: Problem, threads: int, factories: Mapping[str, Factory]) -> Field:
@@ -74,20 +76,22 @@ def prepare(problem: Problem, threads: int, factories: Mapping[str, Factory]) ->
     Raises:
         AssertionError: Our own result is less exact than the tolerance allows.
     """
-    field = Field({}, {}, 0.0)
+    field = Field({}, {}, 0.0, {})
     for name, make in factories.items():
         try:
             implementation = make(problem, threads)
             result, seconds = timed(implementation.call)
             if seconds < SHORT_S:
                 result, seconds = timed(implementation.call)
-            check(implementation.tensors(result), problem)
+            tensors = implementation.tensors(result)
+            check(tensors, problem)
         except Exception as error:  # a rival may raise anything
             if name == OURS:
                 raise
             field.left_out[name] = reason(error)
             continue
         field.ready[name] = implementation
+        field.psnr_db[name] = psnr_db(tensors, problem.exact)
         field.round_s += seconds + PAUSE_S
     return field
 
@@ -104,6 +108,13 @@ def check(result: object, problem: Problem) -> None:
     tensors = (tree_leaves(part) for part in (result, problem.plain, problem.exact))
     for ours, plain, exact in zip(*tensors, strict=True):
         assert_as_good_as_torch(ours, plain, exact)
+
+
+def psnr_db(result: object, exact: object) -> float:
+    """``-10 log10`` of the mean square distance over all tensors."""
+    pairs = zip(tree_leaves(result), tree_leaves(exact), strict=True)
+    squares = torch.cat([(x.double() - y).square().flatten() for x, y in pairs])
+    return -10 * torch.log10(squares.mean()).item()
 
 
 def reason(error: Exception) -> str:
@@ -161,6 +172,8 @@ def record(
         "rounds": len(times_s[OURS]),
         "ms": {name: quantiles_ms(times, 0.5)[0] for name, times in times_s.items()},
         "spread_ms": {name: quantiles_ms(times, 0.1, 0.9) for name, times in times_s.items()},
+        "dtype": str(problem.dtype).removeprefix("torch."),
+        "psnr_db": field.psnr_db,
         "left_out": field.left_out,
     }
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from .limits import Work, count_work
 
@@ -23,6 +24,7 @@ class Problem:
         inputs: Its inputs, float32.
         ours: Makes the accelerated counterpart of the module.
         weights: The kind of weights: "official", "its own", or "seeded" if they are random.
+        dtype: The results need the digits of plain torch in this dtype.
     """
 
     name: str
@@ -30,12 +32,15 @@ class Problem:
     inputs: tuple[Tensor, ...]
     ours: Callable[[], nn.Module]
     weights: str = "seeded"
+    dtype: torch.dtype = torch.float32
 
     @cached_property
     def plain(self) -> object:
-        """The module's result, float32."""
+        """The module's result in ``dtype``, as float32."""
+        module = self.module if self.dtype == torch.float32 else copy.deepcopy(self.module)
         with torch.no_grad():
-            return self.module(*self.inputs)
+            result = module.to(self.dtype)(*(x.to(self.dtype) for x in self.inputs))
+        return tree_map(lambda y: y.float(), result)
 
     @cached_property
     def exact(self) -> object:

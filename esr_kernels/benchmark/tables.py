@@ -27,6 +27,7 @@ def terminal_tables(result: Result) -> str:
     A row has the time of ours, that of each rival with its ratio to ours, and the shares of limits.
     """
     parts = [_terminal_table(group, cases) for group, cases in _groups(result["cases"]).items()]
+    parts.append(_digits(result["cases"]))
     parts.append(_left_out(result["cases"]))
     parts.append(_machine(result["machine"]))
     return "\n\n".join(part for part in parts if part)
@@ -61,6 +62,16 @@ def _groups(cases: Sequence[Case]) -> dict[str, list[Case]]:
     for case in cases:
         groups.setdefault(case["group"], []).append(case)
     return groups
+
+
+def _digits(cases: Sequence[Case]) -> str:
+    """Of results in less than float32: how near they are to float64."""
+    lines = []
+    for case in cases:
+        if case.get("dtype", "float32") != "float32":
+            psnr = ", ".join(f"{name} {db:.1f}" for name, db in case["psnr_db"].items())
+            lines.append(f"{case['case']} on {case['threads']}, dB against float64: {psnr}")
+    return "\n".join(lines)
 
 
 def _left_out(cases: Sequence[Case]) -> str:

@@ -34,6 +34,16 @@ def channels_last(problem: Problem, threads: int) -> Implementation:
     return Implementation(lambda: module(*inputs))
 
 
+def in_bfloat16(problem: Problem, threads: int) -> Implementation:
+    """Plain torch, folded, with everything in bfloat16 and channels_last."""
+    module = copy.deepcopy(problem.module).to(torch.bfloat16)
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    inputs = [
+        x.to(torch.bfloat16).contiguous(memory_format=torch.channels_last) for x in problem.inputs
+    ]
+    return Implementation(lambda: module(*inputs), lambda result: result.float())
+
+
 def compiled(problem: Problem, threads: int) -> Implementation:
     """``torch.compile`` for this very size, with weights frozen and packed.
 
