@@ -43,7 +43,7 @@ class Accelerated(Replacement):
                 # An op refuses shapes that agreed on the test picture only by chance, and pictures
                 # too small for it: the module's own forward computes those, or says why not.
                 with suppress(ValueError):
-                    return plan.run(args[0])
+                    return plan.compute(args[0])
         return self.original(*args, **kwargs)
 
     def current_plan(self) -> Plan:

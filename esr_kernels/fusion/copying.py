@@ -1,4 +1,4 @@
-"""A private copy of a module: float64, on the CPU, without hooks, to be traced and run freely.
+"""A private copy of a module, without hooks, to be traced and run freely.
 
 Tracing executes the module's own code, which may write to the module (SPAN refolds its weights at
 every call). On a copy that cannot hurt, and float64 makes the comparison of two graphs sharp.
@@ -34,26 +34,31 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in held.items() if tensor is not None}
 
 
-def private_copy(model: nn.Module) -> nn.Module:
-    """Copies the module; integer tensors keep their dtype. Raises what ``copy.deepcopy`` raises."""
+def private_copy(
+    model: nn.Module, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float64
+) -> nn.Module:
+    """Copies the module to a device and a floating dtype; integer tensors keep theirs.
+
+    Raises what ``copy.deepcopy`` raises.
+    """
     # Tensors are handed to deepcopy ready-made: converted once, without .grad, and also where
     # deepcopy refuses them (results of a differentiable computation).
     memo = {}
     for part in model.modules():
         for tensor in tensors_of(part).values():
-            memo[id(tensor)] = _converted(tensor)
+            memo[id(tensor)] = _converted(tensor, device, dtype)
     twin = copy.deepcopy(model, memo)
     uninstall(twin)
     for part in twin.modules():
         if isinstance(part, torch.jit.ScriptModule):
-            part.to("cpu", torch.float64)
+            part.to(device, dtype)
         for hooks in _HOOKS:
             if getattr(part, hooks, None):
                 part.__dict__[hooks] = OrderedDict()
     return twin
 
 
-def _converted(tensor: Tensor) -> Tensor:
-    dtype = torch.float64 if tensor.is_floating_point() else tensor.dtype
-    twin = tensor.detach().to("cpu", dtype, copy=True)
+def _converted(tensor: Tensor, device: str | torch.device, dtype: torch.dtype) -> Tensor:
+    dtype = dtype if tensor.is_floating_point() else tensor.dtype
+    twin = tensor.detach().to(device, dtype, copy=True)
     return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin

@@ -11,23 +11,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import Graph
-from torch.fx.node import map_aggregate
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import backends
 from ..op import called_op
 from ..ops import CONV_ACT
+from .as_it_is import AsItIs
 from .copying import hooks_of, private_copy, tensors_of
 from .cuda_graphs import Replayed
 from .fingerprint import Fingerprint
 from .graph import execute, to_module
 from .halo import radius
+from .memory import note_order, writes_input
 from .normalise import normalise
 from .passes import PASSES
 from .report import Line, Report, describe, dtype_name
 from .trace import Guard, Traced, Untraceable, trace
-from .verify import SIZES, agree, rewrite, sample_picture
+from .trial import Results, try_out
+from .verify import SIZES, Rude, agree, rewrite, sample_picture
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +52,22 @@ class Plan:
     dtype: torch.dtype | None = None
     device: torch.device | None = None
     guards: list[Guard] = field(default_factory=list)
+    results: Results | None = None
+    writes_input: bool = False
+
+    def compute(self, x: Tensor) -> Any:
+        """What the module computes for ``x``, by the fast way.
+
+        Raises ``ValueError`` for shapes that an op refuses; ``x`` is left as it was then.
+        """
+        before = x.clone() if self.writes_input else x
+        try:
+            result = self.run(x)
+        except ValueError:
+            if self.writes_input:
+                x.copy_(before)
+            raise
+        return result if self.results is None else self.results.like_plain(x, result)
 
     def accepts(self, x: Tensor) -> bool:
         """Return true for an ``x`` that the plan is made for: ``[N, C, H, W]``, not empty."""
@@ -67,7 +85,8 @@ class Plan:
 class _Fused:
     graph: Graph
     traced: Traced
-    channels: int
+    picture: Tensor
+    expected: Any
     left_out: list[str]
 
 
@@ -98,7 +117,11 @@ def make_plan(
                 _LOG.warning("%s is not followed: %s", type(module).__name__, reason)
             report = Report(f"not accelerated as a whole: {reason}")
             return Plan(Fingerprint(module, (), ()), report, retry=False)
-        plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
+        try:
+            plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
+        except ArithmeticError as error:
+            _LOG.warning("%s is not accelerated: %s", type(module).__name__, error)
+            return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
     if cuda_graphs and plan.run is not None and device.type == "cuda":
         parts = ", ".join(fused.traced.opaque)
         plan.run = Replayed(plan.run, f"{parts} run as they are" if parts else None)
@@ -154,13 +177,14 @@ def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused
     traced = trace(twin, closed, probe)
     graph = normalise(traced, twin, probe)
     try:
-        faithful = agree(execute(graph, twin, x, note_shapes=True), expected)
+        faithful = agree(execute(graph, twin, x.clone(), note_shapes=True), expected)
     except Exception as error:
         raise Untraceable(f"its graph does not run ({type(error).__name__}: {error})") from error
     if not faithful:
         raise Untraceable("its graph does not compute what the module computes")
-    fused, left_out = rewrite(graph, PASSES, twin, x, expected)
-    return _Fused(fused, traced, x.shape[1], left_out)
+    rude = Rude(twin, traced.opaque)
+    fused, left_out = rewrite(graph, PASSES, rude, x, execute(graph, rude, x.clone()))
+    return _Fused(fused, traced, x, expected, left_out)
 
 
 def _closed(module: nn.Module) -> str | None:
@@ -203,19 +227,32 @@ def _bound(
         Fingerprint(module, traced.opaque, derived),
         Report("", []),
         halo=radius(fused.graph),
-        channels=fused.channels,
+        channels=fused.picture.shape[1],
         dtype=dtype,
         device=device,
         guards=traced.guards,
     )
-    kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
     named: dict[str, str] = {}
     if any(called_op(node) for node in fused.graph.nodes):
-        modules = {path: _AsItIs(module.get_submodule(path), dtype) for path in kept}
-        graph = to_module(fused.graph, modules)
-        plan.run, named = backends.bind(graph, device, compute_dtype, dtype)
+        named = _bind(plan, module, fused, compute_dtype)
     plan.report = _report(fused, named, plan, compute_dtype)
     return plan
+
+
+def _bind(plan: Plan, module: nn.Module, fused: _Fused, compute_dtype: torch.dtype) -> dict:
+    """Makes the plan's program, tries it on a copy of the module, and returns who computes what."""
+    note_order(fused.graph)
+    plan.writes_input = writes_input(fused.graph)
+    twin = private_copy(module, plan.device, plan.dtype).eval()
+    kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
+    parts = {path: AsItIs(twin.get_submodule(path), plan.dtype) for path in kept}
+    graph = to_module(fused.graph, parts)
+    plan.run, named = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
+    x = fused.picture.to(plan.device, plan.dtype)
+    plan.results = try_out(plan.run, twin, x, fused.expected, compute_dtype)
+    for path, part in parts.items():
+        part.hold(module.get_submodule(path))
+    return named
 
 
 def _report(fused: _Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) -> Report:
@@ -227,30 +264,3 @@ def _report(fused: _Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) 
     lines += [Line(path, "as it is", reason) for path, reason in opaque.items()]
     lines += [Line("", "left out", f"{name}: results differed") for name in fused.left_out]
     return Report(title, lines)
-
-
-class _AsItIs(nn.Module):
-    """A module of the user's inside the graph. It is held, not registered: what moves or casts the
-    graph leaves it alone. It gets and gives its own dtype."""
-
-    def __init__(self, module: nn.Module, dtype: torch.dtype):
-        super().__init__()
-        self._held = (module, dtype)
-
-    def forward(self, *args, **kwargs):
-        module, dtype = self._held
-        given: set[torch.dtype] = set()
-
-        def to_own(value: Any) -> Any:
-            if isinstance(value, Tensor) and value.is_floating_point():
-                given.add(value.dtype)
-                return value.to(dtype)
-            return value
-
-        result = module(*map_aggregate(args, to_own), **map_aggregate(kwargs, to_own))
-        if given <= {dtype}:
-            return result
-        outer = given.pop()
-        return map_aggregate(
-            result, lambda v: v.to(outer) if isinstance(v, Tensor) and v.dtype == dtype else v
-        )

@@ -84,11 +84,11 @@ def _fold(module: nn.Module) -> reparam.Folded | None:
 
 
 class _Value(Proxy):
-    """A tensor of the graph. Writing to one behind autograd's back is refused."""
+    """A tensor of the graph, or what was asked of one."""
 
     def __getattr__(self, name: str):
-        if name == "data":
-            raise Untraceable("it touches a tensor's .data")
+        if name == "data":  # the same memory, and there are no gradients
+            return self
         return super().__getattr__(name)
 
     def __setattr__(self, name: str, value) -> None:
@@ -96,9 +96,15 @@ class _Value(Proxy):
             raise Untraceable(f"it sets .{name} of a tensor")
         super().__setattr__(name, value)
 
+    def __setitem__(self, index, value) -> None:
+        self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
 
-def _in_place(function: Callable):
+
+def _in_place(name: str):
     def record(self, other):
+        if is_size(self.node):  # a number: a += b makes a new one
+            return getattr(operator, name)(self, other)
+        function = getattr(operator, f"i{name}")
         return self.tracer.create_proxy("call_function", function, (self, other), {})
 
     return record
@@ -106,8 +112,20 @@ def _in_place(function: Callable):
 
 # Proxy knows no in-place operators, so Python would turn a += b into a = a + b, which is not the
 # same for other names of a.
-for _name in ("iadd", "isub", "imul", "itruediv"):
-    setattr(_Value, f"__{_name}__", _in_place(getattr(operator, _name)))
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    setattr(_Value, f"__i{_name}__", _in_place(_name))
+
+
+def is_size(node: Node) -> bool:
+    """Return true for a number, or a tuple of some, that is computed from a tensor's shape."""
+    if node.op == "call_method":
+        return node.target in _QUERY_METHODS
+    if node.op != "call_function":
+        return False
+    if node.target is getattr:
+        return node.args[1] in _QUERY_ATTRIBUTES
+    inputs = node.all_input_nodes
+    return node.target in vars(operator).values() and bool(inputs) and all(map(is_size, inputs))
 
 
 class _Parameter(_Value):

@@ -28,7 +28,8 @@ def check(module, channels=3):
     graph.lint()
     x = torch.rand(2, channels, 16, 17, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(execute(graph, twin, x), twin(x.clone()), rtol=0, atol=1e-9)
+        ours, expected = execute(graph, twin, x.clone()), twin(x.clone())
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-9)
     return traced, graph
 
 
@@ -112,23 +113,6 @@ def remember(m, x):
     return m.state
 
 
-def write_input(m, x):
-    return x.mul_(2)
-
-
-def write_view(m, x):
-    y = m.conv(x)
-    F.relu(y[:, :1], inplace=True)
-    return y
-
-
-def write_after_view(m, x):
-    y = m.conv(x)
-    part = y[:, :1]
-    y += 1
-    return y + part
-
-
 def fixed_dtype(m, x):
     return m.conv(x).float() + 1
 
@@ -138,9 +122,6 @@ def fixed_dtype(m, x):
     [
         (touch_data, r"\.data"),
         (remember, "attribute 'state'"),
-        (write_input, "in place"),
-        (write_view, "in place"),
-        (write_after_view, "in place"),
         (fixed_dtype, "dtype"),
     ],
 )
