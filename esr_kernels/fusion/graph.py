@@ -176,12 +176,13 @@ def duplicate(graph: Graph) -> Graph:
     return twin
 
 
-def execute(graph: Graph, modules: Any, x: Tensor, note_shapes: bool = False) -> Any:
-    """Runs the graph node by node on ``x``, its ``call_module`` nodes from ``modules``.
+def execute(graph: Graph, modules: Any, *inputs: Tensor, note_shapes: bool = False) -> Any:
+    """Runs the graph node by node, its ``call_module`` nodes from ``modules``.
 
-    Constants take part in the dtype of ``x``.
+    Constants take part in the dtype of the first input.
     """
     results: dict[Node, Any] = {}
+    given = iter(inputs)
 
     def known(n: Node) -> Any:
         return results[n]
@@ -191,9 +192,9 @@ def execute(graph: Graph, modules: Any, x: Tensor, note_shapes: bool = False) ->
         if node.op == "output":
             return args[0]
         if node.op == "placeholder":
-            result = x
+            result = next(given)
         elif node.op == "get_attr":
-            result = _as_read(node, x.dtype)
+            result = _as_read(node, inputs[0].dtype)
         elif node.op == "call_module":
             result = modules.get_submodule(node.target)(*args, **kwargs)
         elif node.op == "call_method":

@@ -24,7 +24,8 @@ from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 from . import canonical as words
 from . import memory
 from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
-from .trace import Traced, Untraceable
+from .trace import Traced
+from .values import Untraceable
 
 
 def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
@@ -233,7 +234,7 @@ class _Normaliser:
         """A stranger's function that returns the input itself only looks at it: a guard."""
         home = getattr(node.target, "__module__", None) or ""
         inputs = node.all_input_nodes
-        of_input = len(inputs) == 1 and inputs[0].op == "placeholder" and node.args[0] is inputs[0]
+        of_input = inputs == self.graph.find_nodes(op="placeholder") and node.args[0] is inputs[0]
         if not of_input or home.partition(".")[0] in ("torch", "_operator", "math", "builtins"):
             return False
         function, rest, kwargs = node.target, node.args[1:], node.kwargs

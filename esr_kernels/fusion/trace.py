@@ -6,13 +6,12 @@ cannot be traced. Here every submodule of a *private copy* carries its own recor
 
 - A module of ``torch.nn`` and a re-parameterised convolution become one ``call_module`` node.
 - A submodule that cannot be traced becomes an *opaque* ``call_module`` node, and why is noted.
-- Control flow on the input's shape, dtype or device is followed and becomes a *guard*: a condition
-  under which the graph holds, to be asked at every call.
+- Control flow on shapes, dtype or device is followed and becomes a *question*: the graph holds for
+  inputs that answer it alike.
 """
 
 from __future__ import annotations
 
-import operator
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,56 +20,69 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import Graph, Node, Proxy
-from torch.fx.node import map_arg
 from torch.fx.proxy import Scope, TracerBase
 
 from . import reparam
-from .copying import tensors_of
+from .copying import private_copy, tensors_of
+from .pictures import input_names
+from .questions import Question, Questions, Shapes
+from .values import Parameter, Untraceable, Value
 
 Guard = Callable[[Tensor], bool]
-_QUERY_METHODS = frozenset({"size", "dim", "ndimension", "numel", "is_floating_point"})
-_QUERY_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda"})
 _CASTS = frozenset({"type_as", "to", "contiguous", "detach"})
-
-
-class Untraceable(Exception):
-    """A module's code does something that a graph cannot stand for; the text says what."""
 
 
 @dataclass
 class Traced:
     """``graph``: its ``get_attr`` nodes hold their tensor in ``meta["value"]``, every node the path
     of its module in ``meta["path"]``. ``folded``: the re-parameterised convolutions by path.
-    ``opaque``: path -> why that module runs as it is. ``guards``: conditions on the input."""
+    ``opaque``: path -> why that module runs as it is. ``questions``: what was asked about shapes.
+    ``guards``: conditions on the input itself."""
 
     graph: Graph
     folded: dict[str, reparam.Folded]
     opaque: dict[str, str]
+    questions: Questions
     guards: list[Guard] = field(default_factory=list)
 
 
-def trace(twin: nn.Module, opaque: dict[str, str], probe: Tensor) -> Traced:
+def trace(twin: nn.Module, opaque: dict[str, str], *probes: Tensor) -> Traced:
     """Traces a private copy and leaves it as it was.
 
-    ``opaque``: modules not to look into, with the reason. ``probe``: a tensor like the input, whose
-    shape, dtype and device answer the code's questions. Raises ``Untraceable``.
+    ``opaque``: modules not to look into, with the reason. ``probes``: tensors like the inputs,
+    whose shape, dtype and device answer the code's questions. Raises ``Untraceable``.
     """
     folded = {path: found for path, m in twin.named_modules() if path and (found := _fold(m))}
-    tracer = _Tracer(Traced(Graph(), folded, dict(opaque)), probe)
+    blank = _blank(twin)
+    tracer = _Tracer(folded, dict(opaque), probes, blank)
     state = _state(twin)
     try:
-        x = tracer.create_proxy("placeholder", "x", (), {})
+        names = input_names(twin) if len(probes) > 1 else ("x",)
+        inputs = [tracer.create_proxy("placeholder", name, (), {}) for name in names]
         tracer.instrument(twin)
-        result = tracer.follow(twin, "", twin.forward, (x,), {})
+        result = tracer.follow(twin, "", twin.forward, inputs, {})
         tracer.create_node("output", "output", (tracer.create_arg(result),), {})
     except Exception as error:
         raise Untraceable(_reason(error)) from error
     finally:
         _restore(state)
+    questions = Questions(tracer.asked, probes[0], blank)
     for node in list(tracer.graph.nodes):
         if node.op == "get_attr" and not node.users:
             tracer.graph.erase_node(node)
-    return tracer.traced
+    return Traced(tracer.graph, folded, tracer.opaque, questions)
+
+
+def _blank(twin: nn.Module) -> nn.Module | None:
+    try:
+        return private_copy(twin, "meta")
+    except Exception:  # a stranger's __deepcopy__ or ScriptModule: only shapes stay unknown
+        return None
+
+
+def _twice_as_large(probe: Tensor) -> Tensor:
+    sizes = (2 * size for size in probe.shape[2:])
+    return probe.new_empty(()).expand(*probe.shape[:2], *sizes)
 
 
 def _fold(module: nn.Module) -> reparam.Folded | None:
@@ -83,75 +95,20 @@ def _fold(module: nn.Module) -> reparam.Folded | None:
     return folded
 
 
-class _Value(Proxy):
-    """A tensor of the graph, or what was asked of one."""
-
-    def __getattr__(self, name: str):
-        if name == "data":  # the same memory, and there are no gradients
-            return self
-        return super().__getattr__(name)
-
-    def __setattr__(self, name: str, value) -> None:
-        if name not in ("node", "tracer"):
-            raise Untraceable(f"it sets .{name} of a tensor")
-        super().__setattr__(name, value)
-
-    def __setitem__(self, index, value) -> None:
-        self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
-
-
-def _in_place(name: str):
-    def record(self, other):
-        if is_size(self.node):  # a number: a += b makes a new one
-            return getattr(operator, name)(self, other)
-        function = getattr(operator, f"i{name}")
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
-
-    return record
-
-
-# Proxy knows no in-place operators, so Python would turn a += b into a = a + b, which is not the
-# same for other names of a.
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(_Value, f"__i{_name}__", _in_place(_name))
-
-
-def is_size(node: Node) -> bool:
-    """Return true for a number, or a tuple of some, that is computed from a tensor's shape."""
-    if node.op == "call_method":
-        return node.target in _QUERY_METHODS
-    if node.op != "call_function":
-        return False
-    if node.target is getattr:
-        return node.args[1] in _QUERY_ATTRIBUTES
-    inputs = node.all_input_nodes
-    return node.target in vars(operator).values() and bool(inputs) and all(map(is_size, inputs))
-
-
-class _Parameter(_Value):
-    """A parameter or buffer: its shape is known while tracing."""
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.node.meta["value"].shape
-
-    @property
-    def ndim(self) -> int:
-        return self.node.meta["value"].ndim
-
-    def size(self, *dim: int):
-        return self.node.meta["value"].size(*dim)
-
-    def dim(self) -> int:
-        return self.ndim
-
-
 class _Tracer(TracerBase):
-    def __init__(self, traced: Traced, probe: Tensor):
+    def __init__(
+        self,
+        folded: dict[str, reparam.Folded],
+        opaque: dict[str, str],
+        probes: tuple[Tensor, ...],
+        blank: nn.Module | None,
+    ):
         super().__init__()
-        self.traced = traced
-        self.graph = traced.graph
-        self.probe = probe
+        self.folded, self.opaque = folded, opaque
+        self.graph = Graph()
+        self.asked: list[Question] = []
+        self._here = Shapes(probes, blank)
+        self._elsewhere = Shapes(tuple(map(_twice_as_large, probes)), blank)
         self.path = ""
         self.constants: dict[int, Node] = {}
         # TracerBase asks for these three.
@@ -160,7 +117,7 @@ class _Tracer(TracerBase):
         self.node_name_to_scope = {}
 
     def proxy(self, node: Node) -> Proxy:
-        return _Value(node, self)
+        return Value(node, self)
 
     def create_node(self, *args, **kwargs) -> Node:
         node = super().create_node(*args, **kwargs)
@@ -179,36 +136,49 @@ class _Tracer(TracerBase):
             node.meta["held"] = tensor  # keeps the id taken
         return node
 
+    def known(self, node: Node) -> Any:
+        """The node's value for the probe's shape; of a tensor its shape and dtype only."""
+        return self._here.value(node)
+
     def to_bool(self, obj: Proxy) -> bool:
-        query = _query(obj.node)
-        if query is None:
+        value = self.known(obj.node)
+        if isinstance(value, Tensor):
             raise Untraceable("its control flow depends on values")
-        answer = bool(query(self.probe))
-        self.traced.guards.append(lambda x: bool(query(x)) is answer)
-        return answer
+        self.asked.append(Question(obj.node, bool(value)))
+        return bool(value)
+
+    def fixed(self, node: Node) -> Any:
+        """The number that the node is at every size of picture."""
+        value = self.known(node)
+        if isinstance(value, Tensor):
+            raise Untraceable("it makes a Python number of a tensor")
+        if self._elsewhere.value(node) != value:
+            raise Untraceable("it makes a Python number of the picture's size")
+        self.asked.append(Question(node, value))
+        return value
 
     def is_leaf(self, module: nn.Module, path: str) -> bool:
-        if path in self.traced.opaque or path in self.traced.folded:
+        if path in self.opaque or path in self.folded:
             return True
         of_torch = type(module).__module__.startswith("torch.nn")
         return of_torch and not isinstance(module, nn.Sequential)
 
     def instrument(self, twin: nn.Module) -> None:
-        closed = tuple(f"{path}." for path in (*self.traced.folded, *self.traced.opaque))
+        closed = tuple(f"{path}." for path in (*self.folded, *self.opaque))
         for path, module in twin.named_modules():
             if path.startswith(closed):
                 continue
             for name, tensor in tensors_of(module).items():
                 if name in module._parameters or name in module._buffers:
                     node = self.constant(tensor, f"{path}.{name}".lstrip("."))
-                    module.__dict__[name] = _Parameter(node, self)
+                    module.__dict__[name] = Parameter(node, self)
             if path:
                 module.__dict__["forward"] = self.recorder(module, path, module.forward)
 
     def recorder(self, module: nn.Module, path: str, forward: Callable) -> Callable:
         def record(*args, **kwargs):
             if not self.is_leaf(module, path):
-                nodes, guards = len(self.graph.nodes), len(self.traced.guards)
+                nodes, asked = len(self.graph.nodes), len(self.asked)
                 state, constants = _state(module), dict(self.constants)
                 try:
                     return self.follow(module, path, forward, args, kwargs)
@@ -216,9 +186,9 @@ class _Tracer(TracerBase):
                     for node in list(self.graph.nodes)[: nodes - 1 : -1]:
                         self.graph.erase_node(node)
                     self.constants = constants
-                    del self.traced.guards[guards:]
+                    del self.asked[asked:]
                     _restore(state)
-                    self.traced.opaque[path] = _reason(error)
+                    self.opaque[path] = _reason(error)
             return self.create_proxy("call_module", path, args, kwargs)
 
         return record
@@ -252,30 +222,6 @@ def _source(value: Any) -> Tensor | None:
     while node.op == "call_method" and node.target in _CASTS:
         node = node.args[0]
     return node.meta.get("held")
-
-
-def _query(node: Node) -> Callable[[Tensor], Any] | None:
-    """The node's Python value as a function of the input, if it asks only for the input's kind."""
-    if node.op == "call_method":
-        legal = node.target in _QUERY_METHODS
-    else:
-        legal = node.target is getattr and node.args[1] in _QUERY_ATTRIBUTES
-    if legal and node.args[0].op == "placeholder" and len(node.all_input_nodes) == 1:
-        return _asked(node)
-    if node.op != "call_function" or node.target not in vars(operator).values():
-        return None
-    parts = {n: _query(n) for n in node.all_input_nodes}
-    if None in parts.values():
-        return None
-    target, args = node.target, node.args
-    return lambda x: target(*map_arg(args, lambda n: parts[n](x)))
-
-
-def _asked(node: Node) -> Callable[[Tensor], Any]:
-    target, rest = node.target, node.args[1:]
-    if node.op == "call_method":
-        return lambda x: getattr(x, target)(*rest)
-    return lambda x: getattr(x, rest[0])
 
 
 def _state(module: nn.Module) -> tuple[list, list]:

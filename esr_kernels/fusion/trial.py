@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from ..backends.layout import memory_format
+from .values import Untraceable
 
 #: How an output's dimensions lie in memory, the one with the largest stride first.
 _Order = tuple[int, ...]
@@ -54,28 +55,28 @@ def _laid(y: Any, order: _Order | None) -> Any:
 
 
 def try_out(
-    run: Callable[[Tensor], Any],
+    run: Callable[..., Any],
     plain: nn.Module,
-    x: Tensor,
+    inputs: tuple[Tensor, ...],
     exact: Any,
     compute_dtype: torch.dtype,
 ) -> Results:
-    """Runs both on ``x`` in either memory format, and returns what the plain results are like.
+    """Runs both on ``inputs`` in either memory format, and returns what the plain results are like.
 
-    ``exact``: the result in float64. Raises ``ArithmeticError`` where ``run`` computes something
+    ``exact``: the result in float64. Raises ``Untraceable`` where ``run`` computes something
     else, or writes something else into its input.
     """
     spec = tree_flatten(exact)[1]
     orders = {}
     for layout in (torch.contiguous_format, torch.channels_last):
-        given, kept = (x.clone(memory_format=layout) for _ in range(2))
+        given, kept = ([x.clone(memory_format=layout) for x in inputs] for _ in range(2))
         try:
-            expected = plain(kept)
+            expected = plain(*kept)
         except (RuntimeError, ValueError):  # it does not run in its own dtype, or so laid out
             continue
-        if not same([run(given), given], [expected, kept], [exact, kept], compute_dtype):
-            raise ArithmeticError("its program does not compute what the module computes")
-        orders[memory_format(given)] = list(
+        if not same([run(*given), given], [expected, kept], [exact, kept], compute_dtype):
+            raise Untraceable("its program does not compute what the module computes")
+        orders[memory_format(given[0])] = list(
             map(_order_unless_contiguous, tree_flatten(expected)[0])
         )
     return Results(spec, orders)

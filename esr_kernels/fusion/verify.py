@@ -10,27 +10,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.fx import Graph
 from torch.utils._pytree import tree_flatten
 
 from .graph import duplicate, execute
+from .pictures import copied
 
 #: Share of the largest value. Rounding in float64 stays below 1e-11 in the networks measured.
 TOLERANCE = 1e-8
-#: Height and width of the test pictures, in the order tried: odd, above ESA's least size of 15; the
-#: second for networks that refuse small pictures.
-SIZES = ((20, 23), (64, 72))
-
 Pass = Callable[[Graph], None]
-
-
-def sample_picture(channels: int, size: tuple[int, int]) -> Tensor:
-    """float64 ``[1, channels, *size]`` in [0, 1], the same every time."""
-    draw = torch.Generator(device="cpu").manual_seed(0)
-    shape = (1, channels, *size)
-    return torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
 
 
 class Rude:
@@ -79,19 +68,20 @@ def _close(ours: Any, original: Any) -> bool:
 
 
 def rewrite(
-    graph: Graph, passes: Iterable[Pass], modules: nn.Module | Rude, x: Tensor, expected: Any
+    graph: Graph, passes: Iterable[Pass], modules: Rude, inputs: tuple[Tensor, ...]
 ) -> tuple[Graph, list[str]]:
-    """Applies the passes that keep ``graph(x)`` equal to ``expected``.
+    """Applies the passes that keep what the graph computes for ``inputs``.
 
     Returns the new graph and the names of the passes left out; ``graph`` itself stays as it is.
     """
     passes = list(passes)
+    expected = execute(graph, modules, *copied(inputs))
     whole = _applied(graph, passes)
-    if _holds(whole, modules, x, expected):
+    if _holds(whole, modules, inputs, expected):
         return whole, []
     kept: list[Pass] = []
     for one in passes:
-        if _holds(_applied(graph, [*kept, one]), modules, x, expected):
+        if _holds(_applied(graph, [*kept, one]), modules, inputs, expected):
             kept.append(one)
     return _applied(graph, kept), [p.__name__ for p in passes if p not in kept]
 
@@ -103,8 +93,8 @@ def _applied(graph: Graph, passes: list[Pass]) -> Graph:
     return twin
 
 
-def _holds(graph: Graph, modules: nn.Module | Rude, x: Tensor, expected: Any) -> bool:
+def _holds(graph: Graph, modules: Rude, inputs: tuple[Tensor, ...], expected: Any) -> bool:
     try:
-        return agree(execute(graph, modules, x.clone()), expected)
+        return agree(execute(graph, modules, *copied(inputs)), expected)
     except (RuntimeError, ValueError, TypeError):  # what an op says to arguments that do not fit
         return False
