@@ -27,6 +27,9 @@ def built_isas() -> list[str]:
 def isas() -> list[str]:
     """Those that this processor runs, best first."""
 
+def checksum(pieces: Sequence[tuple[int, int]]) -> int:
+    """A number that changes when anything in these pieces of memory, address and bytes, does."""
+
 def selective_scan(
     c: _Sequence,
     delta: _Sequence,

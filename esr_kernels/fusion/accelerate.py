@@ -6,7 +6,9 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
+from .copying import any_global_hooks
 from .instance import Replacement, install, installed, uninstall
 from .pictures import input_names
 from .plan import make_plan
@@ -19,7 +21,7 @@ class Accelerated(Replacement):
 
     It goes the fast way for ``[N, C, H, W]`` tensors of the module's dtype on its device, in
     evaluation mode and without gradients, and the module's own way otherwise. Plans are a cache:
-    they are neither copied nor pickled.
+    they are not copied.
     """
 
     def __init__(self, module: nn.Module, compute_dtype: torch.dtype | None, cuda_graphs: bool):
@@ -41,7 +43,7 @@ class Accelerated(Replacement):
         inputs = self._inputs(args, kwargs)
         if inputs and self._may_run(inputs):
             plan = self.plans.serving(inputs)
-            if plan is not None and not _is_autocast(inputs[0]):
+            if plan is not None:
                 try:
                     return plan.compute(*inputs)
                 except torch.OutOfMemoryError:
@@ -63,7 +65,7 @@ class Accelerated(Replacement):
         return args if all(type(x) is Tensor for x in args) else ()
 
     def _may_run(self, inputs: tuple[Tensor, ...]) -> bool:
-        if self.module.training or _is_watched():
+        if self.module.training or _is_watched() or _is_autocast(inputs[0]):
             return False
         if not torch.is_grad_enabled():
             return True
@@ -92,11 +94,14 @@ def _is_watched() -> bool:
         or torch.jit.is_tracing()  # type: ignore[attr-defined]
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
+        or forward_ad._current_level >= 0
+        or any_global_hooks()
     )
 
 
 def _is_autocast(x: Tensor) -> bool:
-    return torch.is_autocast_enabled(x.device.type)
+    kind = x.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
 def _module_of(model) -> nn.Module:
@@ -116,9 +121,9 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
     Its forward is followed into a graph, the parts that fit are replaced by the ops of
     ``esr_kernels``, the result is compared with the original on a small picture, and what does not
     fit keeps running in torch (``explain`` says why). Class, parameters, ``state_dict`` and hooks
-    stay as they are; copying, pickling, ``.to()``, ``.half()``, ``load_state_dict()`` and training
-    stay right. Training mode, and calls where gradients are wanted, go the original way. What is
-    not noticed by itself: a change of a plain Python attribute (a slope, a flag), and on a GPU an
+    stay as they are; copying, ``.to()``, ``.half()``, ``load_state_dict()``, edits of weights and
+    attributes, and training stay right. Training mode, and calls where gradients are wanted, go the
+    original way. A pickle is that of the plain module. What is not noticed by itself: on a GPU, an
     in-place write to a parameter's ``.data``. Call it again then.
 
     Args:

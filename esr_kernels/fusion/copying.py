@@ -22,6 +22,11 @@ def hooks_of(module: nn.Module) -> list[dict]:
     return [getattr(module, hooks) for hooks in _HOOKS if hasattr(module, hooks)]
 
 
+def any_global_hooks() -> bool:
+    """Return true while something is to be called around the forward of every module there is."""
+    return any(getattr(torch.nn.modules.module, f"_global{hooks}") for hooks in _HOOKS)
+
+
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     """The tensors a module holds itself: parameters, buffers and plain attributes.
 

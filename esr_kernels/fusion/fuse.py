@@ -12,6 +12,7 @@ from torch.fx import Graph
 
 from .copying import hooks_of, private_copy
 from .graph import execute
+from .instance import installed
 from .normalise import normalise
 from .passes import PASSES
 from .pictures import copied, observed, sample_pictures, shapes_like
@@ -101,4 +102,6 @@ def _closed(module: nn.Module) -> str | None:
     """Why a submodule runs as it is."""
     if isinstance(module, torch.jit.ScriptModule):
         return "it is a ScriptModule"
+    if "forward" in vars(module) and installed(module) is None:
+        return "its forward was replaced"
     return "it has hooks" if any(hooks_of(module)) else None

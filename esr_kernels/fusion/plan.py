@@ -17,9 +17,9 @@ from .. import backends
 from ..op import called_op
 from ..ops import CONV_ACT
 from .as_it_is import AsItIs
-from .copying import private_copy
+from .copying import any_global_hooks, private_copy
 from .cuda_graphs import Replayed
-from .fingerprint import Fingerprint
+from .fingerprint import Fingerprint, WhileHooked
 from .fuse import Fused, fuse
 from .graph import to_module
 from .halo import radius
@@ -45,7 +45,7 @@ class Plan:
     its inputs' shapes; the plan serves those of the same answers.
     """
 
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | WhileHooked
     report: Report
     run: Callable[..., Any] | None = None
     halo: int | None = None
@@ -111,6 +111,9 @@ def make_plan(
     those of a picture that the module takes. Raises what the backends raise (``ValueError`` for an
     unknown ``ESR_KERNELS_BACKEND``).
     """
+    if any_global_hooks():
+        reason = "hooks on all modules are registered; it is looked at when they are gone"
+        return Plan(WhileHooked(module), Report(f"not accelerated: {reason}"))
     if reason := _unfit(module):
         report = Report(f"not accelerated: {reason}")
         return Plan(Fingerprint(nn.Identity(), (), ()), report, retry=False)
@@ -154,6 +157,7 @@ def _apart():
         torch.random.fork_rng(devices=[]),
         _disable_current_modes(),
         torch.device("cpu"),
+        torch.autocast("cpu", enabled=False),
     ):
         yield
 

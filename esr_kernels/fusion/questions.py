@@ -39,7 +39,7 @@ class Shapes:
 
     def __init__(self, probes: tuple[Tensor, ...], blank: nn.Module | None):
         self._probes, self._blank = probes, blank
-        self._kind = probes[0]
+        self._kind, self.device = probes[0], probes[0].device
         self._known: dict[Node, Any] = {}
 
     def value(self, node: Node) -> Any:

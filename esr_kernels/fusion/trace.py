@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.fx import Graph, Node, Proxy
 from torch.fx.proxy import Scope, TracerBase
 
@@ -120,6 +121,8 @@ class _Tracer(TracerBase):
         return Value(node, self)
 
     def create_node(self, *args, **kwargs) -> Node:
+        if mode := _mode(self._here.device):
+            raise Untraceable(f"it computes under {mode}")
         node = super().create_node(*args, **kwargs)
         node.meta["path"] = self.path
         return node
@@ -206,6 +209,15 @@ class _Tracer(TracerBase):
         finally:
             self.path = outer
         return result
+
+
+def _mode(device: torch.device) -> str | None:
+    """What the module's own code has switched on: none of it is on where it is followed."""
+    if torch.is_autocast_enabled(device.type):
+        return "autocast"
+    if torch.is_inference_mode_enabled():
+        return "inference_mode"
+    return "forward-mode differentiation" if forward_ad._current_level >= 0 else None
 
 
 def _is_cast(new: Any, old: Any) -> bool:
