@@ -60,8 +60,9 @@ def only_use(node: Any) -> bool:
 
 
 def calls(node: Any, *targets: Callable) -> bool:
-    """Return true if the node calls one of these functions."""
-    return isinstance(node, Node) and node.op == "call_function" and node.target in targets
+    """Return true if the node calls one of these functions and writes into no argument."""
+    called = isinstance(node, Node) and node.op == "call_function" and node.target in targets
+    return called and not writes(node)
 
 
 def writes(node: Node) -> bool:
