@@ -105,6 +105,8 @@ class _Normaliser:
     def call(self, node: Node) -> None:
         target = node.target
         written = memory.written_in_place(node)
+        if not (node.users or written):
+            return  # a question that has been answered
         if node.op == "call_method":
             if target in words.FIXED_CASTS:
                 raise Untraceable(f"it calls .{target}(), which fixes the dtype or device")

@@ -25,6 +25,7 @@ from torch.fx.proxy import Scope, TracerBase
 
 from . import reparam
 from .copying import private_copy, tensors_of
+from .einops_values import teach_einops
 from .pictures import input_names
 from .questions import Question, Questions, Shapes
 from .values import Parameter, Untraceable, Value
@@ -53,6 +54,7 @@ def trace(twin: nn.Module, opaque: dict[str, str], *probes: Tensor) -> Traced:
     ``opaque``: modules not to look into, with the reason. ``probes``: tensors like the inputs,
     whose shape, dtype and device answer the code's questions. Raises ``Untraceable``.
     """
+    teach_einops()
     folded = {path: found for path, m in twin.named_modules() if path and (found := _fold(m))}
     blank = _blank(twin)
     tracer = _Tracer(folded, dict(opaque), probes, blank)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-from ..backends.layout import memory_format
 from .values import Untraceable
 
 #: How an output's dimensions lie in memory, the one with the largest stride first.
@@ -21,15 +20,16 @@ _Order = tuple[int, ...]
 
 
 class Results:
-    """What plain results are: their nest, and their memory format for each of that of the input."""
+    """What plain results are: their nest, and how they lie in memory for each way that the input
+    may lie there."""
 
-    def __init__(self, spec: TreeSpec, orders: dict[torch.memory_format, list[_Order | None]]):
+    def __init__(self, spec: TreeSpec, orders: dict[_Order, list[_Order | None]]):
         self._spec, self._orders = spec, orders
 
     def like_plain(self, x: Tensor, result: Any) -> Any:
         """``result`` in the nest and memory format that the plain module gives for ``x``."""
         leaves = tree_flatten(result)[0]
-        orders = self._orders.get(memory_format(x))
+        orders = self._orders.get(_order(x))
         if orders is not None:
             leaves = [_laid(y, order) for y, order in zip(leaves, orders, strict=True)]
         return tree_unflatten(leaves, self._spec)
@@ -76,7 +76,7 @@ def try_out(
             continue
         if not same([run(*given), given], [expected, kept], [exact, kept], compute_dtype):
             raise Untraceable("its program does not compute what the module computes")
-        orders[memory_format(given[0])] = list(
+        orders[_order(given[0])] = list(
             map(_order_unless_contiguous, tree_flatten(expected)[0])
         )
     return Results(spec, orders)

@@ -59,6 +59,15 @@ def enlarged(m, x):
 LAYOUTS = (permuted, shuffled, one_channel, cropped, enlarged)
 
 
+def test_of_one_channel_either_format():
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU()).eval().requires_grad_(False)
+    fast = fusion.accelerate(copy.deepcopy(model))
+    for x in (image(1, 1, 20, 23), image(1, 3, 20, 23)[:, 1:2], image(2, 1, 8, 9)):
+        for layout in (torch.contiguous_format, torch.channels_last):
+            x = x.clone(memory_format=layout)
+            assert fast(x).stride() == model(x).stride() and is_fast(fast, x)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
 @pytest.mark.parametrize("function", LAYOUTS, ids=lambda f: f.__name__)
 def test_memory_formats(function, layout):
