@@ -76,9 +76,7 @@ def try_out(
             continue
         if not same([run(*given), given], [expected, kept], [exact, kept], compute_dtype):
             raise Untraceable("its program does not compute what the module computes")
-        orders[_order(given[0])] = list(
-            map(_order_unless_contiguous, tree_flatten(expected)[0])
-        )
+        orders[_order(given[0])] = list(map(_order_unless_contiguous, tree_flatten(expected)[0]))
     return Results(spec, orders)
 
 
