@@ -19,21 +19,37 @@ from torch.fx import Graph, Node
 
 from ..op import called_op
 from ..ops import OPS
+from .factories import MADE
 from .graph import calls, writes
 
+# What makes memory of its own, under whichever of torch's names it has.
+_MAKING = frozenset(
+    {"add", "sub", "mul", "div", "neg", "abs", "pow", "sqrt", "exp", "log", "sin", "cos", "tanh"}
+    | {"relu", "sigmoid", "softmax", "clamp", "mean", "sum", "amax", "amin", "matmul", "bmm"}
+    | {"clone", "cat", "stack", "roll", "flip", "repeat", "repeat_interleave", "masked_fill"}
+    | {"gather", "index_select", "where", "argsort", "eq", "ne", "lt", "le", "gt", "ge", "conv2d"}
+    | {"pixel_shuffle", "pixel_unshuffle", "max_pool2d", "var", "std", "cumsum"}
+)
 #: Functions whose result never shares memory with an argument.
 _FRESH: frozenset[Callable] = frozenset(
-    {torch.conv2d, torch.sigmoid, torch.tanh, torch.cat, torch.clone, torch.stack, torch.exp}
+    {getattr(torch, name) for name in _MAKING if hasattr(torch, name)}
     | {F.relu, F.leaky_relu, F.silu, F.gelu, F.prelu, F.interpolate, F.softmax, F.pad}
+    | {F.avg_pool2d, F.linear, F.batch_norm, F.layer_norm, F.group_norm, F.unfold, F.fold}
     | {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg}
-    | {torch.pixel_shuffle, torch.max_pool2d, operator.matmul, torch.matmul, torch.bmm}
-    | {F.avg_pool2d, F.linear, F.batch_norm, F.layer_norm, F.group_norm, torch.clamp}
+    | {
+        operator.matmul,
+        operator.eq,
+        operator.ne,
+        operator.lt,
+        operator.le,
+        operator.gt,
+        operator.ge,
+    }
+    | set(MADE.values())
     | set(OPS)
 )
-_FRESH_METHODS = frozenset(
-    {"clone", "add", "sub", "mul", "div", "relu", "sigmoid", "tanh", "clamp", "exp", "neg", "abs"}
-    | {"mean", "sum", "softmax", "matmul", "pow", "sqrt", "size", "dim"}
-)
+#: Of methods, those and the questions.
+_FRESH_METHODS = _MAKING | {"size", "dim"}
 _FRESH_MODULES = (
     *(nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.Linear, nn.PixelShuffle),
     *(nn.LayerNorm, nn.GroupNorm, nn.AvgPool2d, nn.MaxPool2d, nn.Upsample, nn.PReLU),
@@ -116,14 +132,16 @@ def _written_calls(graph: Graph) -> list[Node]:
 
 
 def shared_by_layout(graph: Graph) -> str | None:
-    """Why a write in place cannot be kept: the name of a call that shares what is written, or not,
-    depending on how it lies in memory. None where there is none."""
+    """Why a write in place cannot be kept: the name of an earlier call that shares what is written,
+    or not, depending on how it lies in memory. None where there is none."""
     storage = storages(graph)
-    written = {storage[n.args[0]] for n in _written_calls(graph)}
+    shared: dict[Node, str] = {}
     for node in graph.nodes:
         name = getattr(node.target, "__name__", str(node.target))
-        if storage[node] in written and name in _BY_LAYOUT:
-            return name
+        if writes(node) and node.op != "call_module" and storage[node.args[0]] in shared:
+            return shared[storage[node.args[0]]]
+        if name in _BY_LAYOUT:
+            shared[storage[node]] = name
     return None
 
 

@@ -23,6 +23,7 @@ from ..op import called_op
 from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 from . import canonical as words
 from . import memory
+from .factories import MADE
 from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
 from .trace import Traced
 from .values import Untraceable
@@ -116,6 +117,8 @@ class _Normaliser:
         else:
             if self.is_check(node):
                 return
+            if target in MADE:
+                return self.make(node)
             word = words.FUNCTIONS.get(target)
         if word is None or not self.translate(node, word, node.args, written is not None):
             self.refuse(node)
@@ -175,6 +178,16 @@ class _Normaliser:
             if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
                 return words.Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
         return words.Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
+
+    def make(self, node: Node) -> None:
+        """A tensor that code makes: on the device and in the dtype that the graph runs with."""
+        dtype = node.kwargs.get("dtype")
+        if dtype is not None and (isinstance(dtype, Node) or dtype.is_floating_point):
+            raise Untraceable(f"it fixes a dtype with {node.target.__name__}")
+        like = self.graph.find_nodes(op="placeholder")[0]
+        kept = {name: v for name, v in node.kwargs.items() if name != "device" and v is not None}
+        node.args, node.kwargs = (like, *node.args), kept
+        node.target = MADE[node.target]
 
     def out_of_place(self, node: Node) -> None:
         """Turns a method in place into its twin that makes a new value, if it may and there is

@@ -16,7 +16,7 @@ from .values import Untraceable
 #: refuse small pictures, take multiples of 8, 16 or 64 only, or squares.
 SIZES = ((20, 23), (64, 72), (64, 128), (64, 64), (128, 128))
 #: A picture of the caller's size serves itself up to this many pixels.
-_SMALL_PX = 96 * 96
+_SMALL_PX = 64 * 64
 
 
 def sample_pictures(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import itertools
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from images import image
 from torch import nn
 
 from esr_kernels import fusion
+from esr_kernels.fusion import memory
 
 
 def conv(into: int, out: int) -> nn.Module:
@@ -203,3 +206,19 @@ def test_other_compute_dtypes_write_as_well(tolerance):
     fast = fusion.accelerate(copy.deepcopy(model), compute_dtype=torch.bfloat16)
     plain = copy.deepcopy(model).bfloat16()(x.bfloat16()).float()
     tolerance(fast(x.clone()), plain, copy.deepcopy(model).double()(x.double()))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(memory._MAKING))
+def test_what_is_said_to_make_memory_of_its_own_does(name):
+    """With all arguments out of a few that torch takes."""
+    x, index = torch.rand(1, 4, 6, 6), torch.zeros(1, 4, 6, 6, dtype=torch.long)
+    others = [(), (1,), (x,), (x[0],), ([1],), (1, index), (x > 2, 0), (1, 1, 1, 1), ((0,), (2,))]
+    others += [(0, torch.tensor([0])), (torch.ones(4, 4, 1, 1),), (x, x)]
+    made = []
+    for function in (getattr(torch, name, None), getattr(torch.Tensor, name, None)):
+        for first, rest in itertools.product((x, [x], x > 2, x[0]), others):
+            with contextlib.suppress(TypeError, RuntimeError, IndexError, AttributeError):
+                made.append(function(first, *rest))
+    made = [y.untyped_storage().data_ptr() for y in made if isinstance(y, torch.Tensor)]
+    assert made and x.untyped_storage().data_ptr() not in made
