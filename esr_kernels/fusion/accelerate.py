@@ -157,7 +157,7 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
 
 def _accelerate(fast: Accelerated, is_root: bool) -> None:
     plan = fast.plans.current()
-    if (is_root or plan.run is not None) and not isinstance(fast.module, torch.jit.ScriptModule):
+    if (is_root or plan.gains) and not isinstance(fast.module, torch.jit.ScriptModule):
         install(fast)
     if not plan.retry:
         for child in fast.module.children():

@@ -182,10 +182,12 @@ class _Normaliser:
     def make(self, node: Node) -> None:
         """A tensor that code makes: on the device and in the dtype that the graph runs with."""
         dtype = node.kwargs.get("dtype")
-        if dtype is not None and (isinstance(dtype, Node) or dtype.is_floating_point):
+        if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
             raise Untraceable(f"it fixes a dtype with {node.target.__name__}")
         like = self.graph.find_nodes(op="placeholder")[0]
         kept = {name: v for name, v in node.kwargs.items() if name != "device" and v is not None}
+        if isinstance(dtype, Node):  # that of a tensor, and all have one
+            del kept["dtype"]
         node.args, node.kwargs = (like, *node.args), kept
         node.target = MADE[node.target]
 

@@ -42,7 +42,8 @@ class Plan:
     keeps its own forward. ``halo``: see ``fusion.halo``. ``retry``: whether a change of the
     module's tensors could lift the reason for ``run`` being None. ``channels``: of each input.
     ``opaque``: paths of the modules that run as they are. ``questions``: what the code asked about
-    its inputs' shapes; the plan serves those of the same answers.
+    its inputs' shapes; the plan serves those of the same answers. ``gains``: whether some backend
+    computes a part of it; else torch does, and only constants were folded.
     """
 
     fingerprint: Fingerprint | WhileHooked
@@ -58,6 +59,7 @@ class Plan:
     guards: list[Guard] = field(default_factory=list)
     results: Results | None = None
     writes_input: bool = False
+    gains: bool = False
 
     def compute(self, *inputs: Tensor) -> Any:
         """What the module computes, by the fast way. Where it raises, the inputs are left as they
@@ -219,6 +221,7 @@ def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtyp
     parts = {path: AsItIs(twin.get_submodule(path), plan.dtype) for path in kept}
     graph = to_module(fused.graph, parts)
     plan.run, named = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
+    plan.gains = any(backend != backends.REFERENCE for backend in named.values())
     inputs = tuple(x.to(plan.device, plan.dtype) for x in fused.inputs)
     plan.results = try_out(plan.run, twin, inputs, fused.expected, compute_dtype)
     for path, part in parts.items():
@@ -228,7 +231,11 @@ def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtyp
 
 def _report(fused: Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) -> Report:
     where = f"{dtype_name(compute_dtype)} on {plan.device}"
-    title = f"accelerated, {where}" if plan.run else "not accelerated: nothing in it fits an op"
+    title = f"accelerated, {where}"
+    if not plan.gains:
+        title = f"not accelerated: torch computes all of its ops, {where}"
+    if plan.run is None:
+        title = "not accelerated: nothing in it fits an op"
     lines = describe(fused.graph, named)
     opaque = fused.traced.opaque
     lines = [n for n in lines if not (n.what == "torch" and n.path in opaque)]

@@ -156,12 +156,12 @@ def _phrase(node: Any) -> str:
         return str(node)
     args = [_phrase(a) for a in node.args]
     if node.target is getattr:
-        return f"{args[0]}.{args[1]}"
+        return f"{node.args[0]}.{args[1]}"  # of a tensor, which has a name
     if node.target is operator.getitem:
         return f"{args[0]}[{args[1]}]"
     if node.target in _SIGNS:
         terms = (f"({a})" if " " in a else a for a in args)
         return f" {_SIGNS[node.target]} ".join(terms)
     if node.op == "call_method":
-        return f"{args[0]}.{node.target}({', '.join(args[1:])})"
+        return f"{node.args[0]}.{node.target}({', '.join(args[1:])})"
     return f"{getattr(node.target, '__name__', node.target)}({', '.join(args)})"
