@@ -67,3 +67,22 @@ def _converted(tensor: Tensor, device: str | torch.device, dtype: torch.dtype) -
     dtype = dtype if tensor.is_floating_point() else tensor.dtype
     twin = tensor.detach().to(device, dtype, copy=True)
     return nn.Parameter(twin, requires_grad=False) if isinstance(tensor, nn.Parameter) else twin
+
+
+def state_of(module: nn.Module) -> tuple[list, list]:
+    """The attributes of a module and all its parts, and the memory behind their tensors."""
+    parts = [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    tables = [table for m in parts for table in (m._parameters, m._buffers)]
+    dicts = [(d, dict(d)) for d in (*tables, *(m.__dict__ for m in module.modules()))]
+    memory = [(t, t.data) for m in parts for t in tensors_of(m).values()]
+    return dicts, memory
+
+
+def put_back(state: tuple[list, list]) -> None:
+    """Makes a module what it was when this was its state."""
+    dicts, memory = state
+    for live, saved in dicts:
+        live.clear()
+        live.update(saved)
+    for tensor, data in memory:
+        tensor.data = data

@@ -35,10 +35,17 @@ class Fingerprint:
 
     ``opaque``: paths of submodules that keep running as they are; what is inside them does not
     count. ``derived``: paths of submodules whose tensors follow from others and may be rewritten
-    at any time (the merged form of a re-parameterised convolution).
+    at any time (the merged form of a re-parameterised convolution). ``passing``: attributes that
+    every call sets anew.
     """
 
-    def __init__(self, module: nn.Module, opaque: Iterable[str], derived: Iterable[str]):
+    def __init__(
+        self,
+        module: nn.Module,
+        opaque: Iterable[str],
+        derived: Iterable[str],
+        passing: Iterable[str] = (),
+    ):
         closed = tuple(f"{path}." for path in opaque)
         rewritten = {module.get_submodule(path.rpartition(".")[0]) for path in derived}
         rewritten |= {module.get_submodule(path) for path in derived}
@@ -54,8 +61,17 @@ class Fingerprint:
         self._tables += [part.__dict__ for part in own]
         self._saved += [{**part.__dict__, **mode} for part in own]
         self._values = list(chain.from_iterable(map(dict.values, self._saved)))
-        self._containers = _plain_containers(own)
-        tensors = (t for part in own for t in tensors_of(part).values())
+        self._passing: dict[int, set[str]] = {}  # by the identity of the module's dictionary
+        for name in passing:
+            path, _, attribute = name.rpartition(".")
+            self._passing.setdefault(id(vars(module.get_submodule(path))), set()).add(attribute)
+        self._containers = _plain_containers(own, self._passing)
+        tensors = (
+            tensor
+            for part in own
+            for name, tensor in tensors_of(part).items()
+            if name not in self._passing.get(id(part.__dict__), ())
+        )
         self._tensors = list({id(t): t for t in tensors}.values())
         self._on_cpu = [t for t in self._tensors if t.device.type == "cpu" and t.numel()]
         self._memory = pieces(self._on_cpu)
@@ -97,8 +113,9 @@ class Fingerprint:
         lengths = sum(map(len, self._tables)) == len(self._values)
         if lengths and all(map(operator.is_, now, self._values)):
             return True
-        if not all(map(_equal_entries, self._tables, self._saved)):
-            return False
+        for live, saved in zip(self._tables, self._saved, strict=True):
+            if not _equal_entries(live, saved, self._passing.get(id(live), set())):
+                return False
         self._saved = [dict(table) for table in self._tables]
         self._values = list(chain.from_iterable(map(dict.values, self._saved)))
         return True
@@ -115,9 +132,10 @@ class WhileHooked:
         return any_global_hooks()
 
 
-def _equal_entries(live: dict, saved: dict) -> bool:
+def _equal_entries(live: dict, saved: dict, passing: set[str]) -> bool:
     now, then = _without_ours(live), _without_ours(saved)
-    return now.keys() == then.keys() and all(_equal(now[k], then[k]) for k in now)
+    names = (now.keys() | then.keys()) - passing
+    return all(n in now and n in then and _equal(now[n], then[n]) for n in names)
 
 
 def _without_ours(table: dict) -> dict:
@@ -134,13 +152,16 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, _PLAIN)
 
 
-def _plain_containers(modules: Iterable[nn.Module]) -> list[tuple[Collection, Collection]]:
+def _plain_containers(
+    modules: Iterable[nn.Module], passing: dict[int, set[str]]
+) -> list[tuple[Collection, Collection]]:
     """Lists, sets and dictionaries that are attributes, each with a copy of what is in it now."""
     found = []
     for part in modules:
         for name, value in part.__dict__.items():
             content = value.values() if isinstance(value, dict) else value
-            if not isinstance(value, list | set | dict) or name in _INTERNAL:
+            skipped = name in _INTERNAL or name in passing.get(id(part.__dict__), ())
+            if skipped or not isinstance(value, list | set | dict):
                 continue
             if all(map(_is_plain, content)):
                 found.append((value, type(value)(value)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Graph
 
-from .copying import hooks_of, private_copy
+from .attributes import with_attributes
+from .copying import hooks_of, private_copy, put_back, state_of
 from .graph import execute
 from .instance import installed
 from .normalise import normalise
@@ -47,8 +48,11 @@ def fuse(
     if shapes:
         probes = [probes[0].new_empty(()).expand(shape) for shape in shapes]
     traced = trace(twin, closed, *probes)
+    plain = with_attributes(twin, traced.attributes)
     if shapes:
-        inputs, expected = _alike(twin, traced.questions, shapes, inputs[0].dtype)
+        inputs, expected = _alike(plain, traced.questions, shapes, inputs[0].dtype)
+    elif traced.attributes:
+        expected = plain(*copied(inputs))
     graph = normalise(traced, twin, probes[0])
     try:
         ours = execute(graph, twin, *copied(inputs), note_shapes=True)
@@ -69,17 +73,24 @@ def _observed(
         twin = private_copy(module).eval()  # only then is the plan used
     except Exception as error:
         raise Untraceable(f"it cannot be copied ({type(error).__name__})") from error
+    state = state_of(twin)
     try:
-        return twin, *observed(twin, torch.float64)
+        seen = observed(twin, torch.float64)
     except Untraceable:
         twin = private_copy(module, dtype=torch.float32).eval()
-        with suppress(Untraceable):
-            return twin, *observed(twin, torch.float32)
-        raise
+        state = state_of(twin)
+        try:
+            seen = observed(twin, torch.float32)
+        except Untraceable:
+            seen = None
+        if seen is None:
+            raise
+    put_back(state)  # code that behaves differently at its first call is followed from there
+    return twin, *seen
 
 
 def _alike(
-    twin: nn.Module,
+    plain: Callable,
     questions: Questions,
     shapes: tuple[tuple[int, ...], ...],
     dtype: torch.dtype,
@@ -92,7 +103,7 @@ def _alike(
             continue
         inputs = sample_pictures(each, dtype)
         try:
-            return inputs, twin(*copied(inputs))
+            return inputs, plain(*copied(inputs))
         except Exception as error:
             reason = f"it does not run on a test picture ({type(error).__name__}: {error})"
     raise Untraceable(reason)

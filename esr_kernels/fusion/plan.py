@@ -17,6 +17,7 @@ from .. import backends
 from ..op import called_op
 from ..ops import CONV_ACT
 from .as_it_is import AsItIs
+from .attributes import set_attributes, with_attributes
 from .copying import any_global_hooks, private_copy
 from .cuda_graphs import Replayed
 from .fingerprint import Fingerprint, WhileHooked
@@ -43,7 +44,8 @@ class Plan:
     module's tensors could lift the reason for ``run`` being None. ``channels``: of each input.
     ``opaque``: paths of the modules that run as they are. ``questions``: what the code asked about
     its inputs' shapes; the plan serves those of the same answers. ``gains``: whether some backend
-    computes a part of it; else torch does, and only constants were folded.
+    computes a part of it; else torch does, and only constants were folded. ``attributes``: those
+    that the module's forward sets.
     """
 
     fingerprint: Fingerprint | WhileHooked
@@ -60,6 +62,8 @@ class Plan:
     results: Results | None = None
     writes_input: bool = False
     gains: bool = False
+    module: nn.Module | None = None
+    attributes: tuple[str, ...] = ()
 
     def compute(self, *inputs: Tensor) -> Any:
         """What the module computes, by the fast way. Where it raises, the inputs are left as they
@@ -72,7 +76,11 @@ class Plan:
                 for x, was in zip(inputs, before, strict=True):
                     x.copy_(was)
             raise
-        return result if self.results is None else self.results.like_plain(inputs[0], result)
+        result = self.results.like_plain(inputs[0], result)
+        if self.attributes:
+            result, values = result
+            set_attributes(self.module, self.attributes, values)
+        return result
 
     def takes(self, inputs: tuple[Tensor, ...]) -> bool:
         """Return true for inputs of the kind that the module is followed with: ``[N, C, H, W]``,
@@ -195,7 +203,7 @@ def _bound(
     traced = fused.traced
     derived = [f"{path}.{f.derived}" for path, f in traced.folded.items() if f.derived]
     plan = Plan(
-        Fingerprint(module, traced.opaque, derived),
+        Fingerprint(module, traced.opaque, derived, traced.attributes),
         Report("", []),
         halo=radius(fused.graph),
         channels=tuple(x.shape[1] for x in fused.inputs),
@@ -204,6 +212,8 @@ def _bound(
         opaque=traced.opaque.keys(),
         questions=traced.questions,
         guards=traced.guards,
+        module=module,
+        attributes=traced.attributes,
     )
     named: dict[str, str] = {}
     if any(called_op(node) for node in fused.graph.nodes):
@@ -223,7 +233,8 @@ def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtyp
     plan.run, named = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
     plan.gains = any(backend != backends.REFERENCE for backend in named.values())
     inputs = tuple(x.to(plan.device, plan.dtype) for x in fused.inputs)
-    plan.results = try_out(plan.run, twin, inputs, fused.expected, compute_dtype)
+    plain = with_attributes(twin, plan.attributes)
+    plan.results = try_out(plan.run, plain, inputs, fused.expected, compute_dtype)
     for path, part in parts.items():
         part.hold(module.get_submodule(path))
     return named

@@ -24,7 +24,8 @@ from torch.fx import Graph, Node, Proxy
 from torch.fx.proxy import Scope, TracerBase
 
 from . import reparam
-from .copying import private_copy, tensors_of
+from .attributes import Unread
+from .copying import private_copy, put_back, state_of, tensors_of
 from .einops_values import teach_einops
 from .pictures import input_names
 from .questions import Question, Questions, Shapes
@@ -39,12 +40,14 @@ class Traced:
     """``graph``: its ``get_attr`` nodes hold their tensor in ``meta["value"]``, every node the path
     of its module in ``meta["path"]``. ``folded``: the re-parameterised convolutions by path.
     ``opaque``: path -> why that module runs as it is. ``questions``: what was asked about shapes.
-    ``guards``: conditions on the input itself."""
+    ``attributes``: names of those that the forward sets, which the graph returns as a second result
+    where there are any. ``guards``: conditions on the input itself."""
 
     graph: Graph
     folded: dict[str, reparam.Folded]
     opaque: dict[str, str]
     questions: Questions
+    attributes: tuple[str, ...] = ()
     guards: list[Guard] = field(default_factory=list)
 
 
@@ -58,22 +61,24 @@ def trace(twin: nn.Module, opaque: dict[str, str], *probes: Tensor) -> Traced:
     folded = {path: found for path, m in twin.named_modules() if path and (found := _fold(m))}
     blank = _blank(twin)
     tracer = _Tracer(folded, dict(opaque), probes, blank)
-    state = _state(twin)
+    state = state_of(twin)
     try:
         names = input_names(twin) if len(probes) > 1 else ("x",)
         inputs = [tracer.create_proxy("placeholder", name, (), {}) for name in names]
         tracer.instrument(twin)
         result = tracer.follow(twin, "", twin.forward, inputs, {})
+        if tracer.sets:
+            result = result, list(tracer.sets.values())
         tracer.create_node("output", "output", (tracer.create_arg(result),), {})
     except Exception as error:
         raise Untraceable(_reason(error)) from error
     finally:
-        _restore(state)
+        put_back(state)
     questions = Questions(tracer.asked, probes[0], blank)
     for node in list(tracer.graph.nodes):
         if node.op == "get_attr" and not node.users:
             tracer.graph.erase_node(node)
-    return Traced(tracer.graph, folded, tracer.opaque, questions)
+    return Traced(tracer.graph, folded, tracer.opaque, questions, tuple(tracer.sets))
 
 
 def _blank(twin: nn.Module) -> nn.Module | None:
@@ -92,9 +97,9 @@ def _fold(module: nn.Module) -> reparam.Folded | None:
     if not reparam.looks_reparameterised(module):
         return None
     # Folding runs the module, and some write their attributes then.
-    state = _state(module)
+    state = state_of(module)
     folded = reparam.fold(module)
-    _restore(state)
+    put_back(state)
     return folded
 
 
@@ -110,6 +115,7 @@ class _Tracer(TracerBase):
         self.folded, self.opaque = folded, opaque
         self.graph = Graph()
         self.asked: list[Question] = []
+        self.sets: dict[str, Any] = {}
         self._here = Shapes(probes, blank)
         self._elsewhere = Shapes(tuple(map(_twice_as_large, probes)), blank)
         self.path = ""
@@ -183,34 +189,59 @@ class _Tracer(TracerBase):
     def recorder(self, module: nn.Module, path: str, forward: Callable) -> Callable:
         def record(*args, **kwargs):
             if not self.is_leaf(module, path):
-                nodes, asked = len(self.graph.nodes), len(self.asked)
-                state, constants = _state(module), dict(self.constants)
+                undo = self.mark(module)
                 try:
                     return self.follow(module, path, forward, args, kwargs)
                 except Exception as error:
-                    for node in list(self.graph.nodes)[: nodes - 1 : -1]:
-                        self.graph.erase_node(node)
-                    self.constants = constants
-                    del self.asked[asked:]
-                    _restore(state)
+                    undo()
                     self.opaque[path] = _reason(error)
             return self.create_proxy("call_module", path, args, kwargs)
 
         return record
 
+    def mark(self, module: nn.Module) -> Callable[[], None]:
+        """A function that undoes all that has been recorded since, and done to the module."""
+        nodes, asked = len(self.graph.nodes), len(self.asked)
+        state, constants, sets = state_of(module), dict(self.constants), dict(self.sets)
+
+        def undo() -> None:
+            for node in list(self.graph.nodes)[: nodes - 1 : -1]:
+                self.graph.erase_node(node)
+            self.constants, self.sets = constants, sets
+            del self.asked[asked:]
+            put_back(state)
+
+        return undo
+
     def follow(self, module: nn.Module, path: str, forward: Callable, args, kwargs):
-        """Runs the module's own code on graph values; refuses what changes the module itself."""
+        """Runs the module's own code on graph values."""
         outer, self.path = self.path, path
-        before = dict(module.__dict__)
+        start, before, undo = len(self.graph.nodes), dict(module.__dict__), self.mark(module)
         try:
             result = forward(*args, **kwargs)
-            for name in before.keys() | module.__dict__.keys():
-                old, new = before.get(name), module.__dict__.get(name)
-                if old is not new and not _is_cast(new, old):
-                    raise Untraceable(f"it changes its own attribute {name!r}")
+            changed = _changed(module, before)
+            if changed:
+                # Is any of it read before it is written? Then it is a state.
+                calls = [(n.op, n.target) for n in list(self.graph.nodes)[start:]]
+                undo()
+                module.__dict__.update({name: Unread() for name in changed})
+                blind = dict(module.__dict__)
+                result = forward(*args, **kwargs)
+                again = [(n.op, n.target) for n in list(self.graph.nodes)[start:]]
+                if again != calls or _changed(module, blind) != changed:
+                    raise Untraceable(f"it changes its own attribute {changed[0]!r}")
+                for name in changed:
+                    self.sets[f"{path}.{name}".lstrip(".")] = module.__dict__[name]
         finally:
             self.path = outer
         return result
+
+
+def _changed(module: nn.Module, before: dict) -> list[str]:
+    """The attributes that are not what they were, but for casts."""
+    now = module.__dict__
+    names = [name for name in {**before, **now} if before.get(name) is not now.get(name)]
+    return [name for name in names if not _is_cast(now.get(name), before.get(name))]
 
 
 def _mode(device: torch.device) -> str | None:
@@ -236,24 +267,6 @@ def _source(value: Any) -> Tensor | None:
     while node.op == "call_method" and node.target in _CASTS:
         node = node.args[0]
     return node.meta.get("held")
-
-
-def _state(module: nn.Module) -> tuple[list, list]:
-    """The attributes of a module and all its parts, and the memory behind their tensors."""
-    parts = [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    tables = [table for m in parts for table in (m._parameters, m._buffers)]
-    dicts = [(d, dict(d)) for d in (*tables, *(m.__dict__ for m in module.modules()))]
-    memory = [(t, t.data) for m in parts for t in tensors_of(m).values()]
-    return dicts, memory
-
-
-def _restore(state: tuple[list, list]) -> None:
-    dicts, memory = state
-    for live, saved in dicts:
-        live.clear()
-        live.update(saved)
-    for tensor, data in memory:
-        tensor.data = data
 
 
 def _reason(error: Exception) -> str:

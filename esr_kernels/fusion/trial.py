@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from .values import Untraceable
@@ -56,7 +56,7 @@ def _laid(y: Any, order: _Order | None) -> Any:
 
 def try_out(
     run: Callable[..., Any],
-    plain: nn.Module,
+    plain: Callable[..., Any],
     inputs: tuple[Tensor, ...],
     exact: Any,
     compute_dtype: torch.dtype,

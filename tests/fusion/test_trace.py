@@ -122,7 +122,7 @@ def fixed_dtype(m, x):
     ("function", "reason"),
     [
         (touch_data, r"\.data"),
-        (remember, "attribute 'state'"),
+        (remember, "attribute that its last call has left"),
         (fixed_dtype, "dtype"),
     ],
 )
