@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "checksum.h"
 #include "cpu_steps.h"
 
 namespace py = pybind11;
@@ -78,6 +79,15 @@ void selective_scan(const SequenceTuple& c, const SequenceTuple& delta, const Se
   esr::selective_scan(kernels, scan, threads);
 }
 
+// (address, bytes) of each piece
+uint64_t checksum(const std::vector<std::pair<uintptr_t, size_t>>& pieces) {
+  const py::gil_scoped_release release;
+  uint64_t sum = 0;
+  for (const auto& [address, bytes] : pieces)
+    sum = esr::checksum(reinterpret_cast<const void*>(address), bytes, sum);
+  return sum;
+}
+
 std::vector<std::string> built() {
   int count = 0;
   const auto kernels = esr::built_kernels(&count);
@@ -113,6 +123,8 @@ PYBIND11_MODULE(_C, m) {
   m.def("selective_scan", &selective_scan, "c"_a, "delta"_a, "B"_a, "K"_a, "A"_a, "D"_a, "out"_a,
         "sizes"_a, "threads"_a, "isa"_a = "",
         "Four strided sequences, three addresses, and (batch, length, channels, states).");
+  m.def("checksum", &checksum, "pieces"_a,
+        "A number that changes when anything in these pieces of memory does.");
   py::class_<CpuProgram> program(m, "Program",
                                  "Steps over rows of pictures; see csrc/cpu/program.h.");
   program.def(py::init([](const std::string& isa, bool in_bfloat16) {

@@ -3,72 +3,73 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-from .cuda_graphs import Replayed
+from .copying import any_global_hooks
 from .instance import Replacement, install, installed, uninstall
-from .plan import Plan, make_plan
-from .report import Line, Report
-
-#: A module whose tensors change at every call costs more to plan than planning saves.
-_PATIENCE = 8
+from .pictures import input_names
+from .plan import make_plan
+from .plans import Plans
+from .report import Report
 
 
 class Accelerated(Replacement):
     """The fast forward of one module instance.
 
-    It goes the fast way for one ``[N, C, H, W]`` tensor of the module's dtype on its device, in
-    evaluation mode and without gradients, and the module's own way otherwise. The plan is a cache:
-    it is made again when the module has changed, and neither copied nor pickled.
+    It goes the fast way for ``[N, C, H, W]`` tensors of the module's dtype on its device, in
+    evaluation mode and without gradients, and the module's own way otherwise. Plans are a cache:
+    they are not copied.
     """
 
     def __init__(self, module: nn.Module, compute_dtype: torch.dtype | None, cuda_graphs: bool):
         super().__init__(module, module.__dict__.get("forward"))
         self.compute_dtype = compute_dtype
         self.cuda_graphs = cuda_graphs
+        self.names = input_names(module)
         self.warned = False
-        self.stale_calls = 0
-        self.plan: Plan | None = None
+        self.plans = Plans(module, compute_dtype, cuda_graphs)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "plan": None, "stale_calls": 0}
+        return {**self.__dict__, "plans": None}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self.plans = Plans(self.module, self.compute_dtype, self.cuda_graphs)
 
     def __call__(self, *args, **kwargs):
-        if len(args) == 1 and not kwargs and self._may_run(args[0]):
-            plan = self.current_plan()
-            if plan.run is not None and plan.accepts(args[0]) and not _is_autocast(args[0]):
-                # An op refuses shapes that agreed on the test picture only by chance, and pictures
-                # too small for it: the module's own forward computes those, or says why not.
-                with suppress(ValueError):
-                    return plan.run(args[0])
+        inputs = self._inputs(args, kwargs)
+        if inputs and self._may_run(inputs):
+            plan = self.plans.serving(inputs)
+            if plan is not None:
+                try:
+                    return plan.compute(*inputs)
+                except torch.OutOfMemoryError:
+                    raise
+                except (ValueError, RuntimeError) as error:
+                    # An op refuses shapes that agreed on the test picture only by chance, and
+                    # pictures too small for it: the module's own forward computes those, or says
+                    # why not.
+                    self.plans.refuse(inputs, error)
         return self.original(*args, **kwargs)
 
-    def current_plan(self) -> Plan:
-        """The plan for the module as it is now."""
-        plan = self.plan
-        if plan is not None:
-            if not plan.retry or self.stale_calls > _PATIENCE:
-                return plan
-            if plan.fingerprint.holds():
-                self.stale_calls = 0
-                return plan
-            self.stale_calls += 1
-        if self.stale_calls > _PATIENCE:
-            title = "not accelerated: its tensors change at every call"
-            self.plan = Plan(plan.fingerprint, Report(title))
-        else:
-            self.plan = make_plan(self.module, self.compute_dtype, self.cuda_graphs)
-        return self.plan
+    def _inputs(self, args: tuple, kwargs: dict) -> tuple:
+        """The arguments, if they are those that the module must be given and no others."""
+        if kwargs:
+            missing = self.names[len(args) :]
+            if kwargs.keys() != set(missing):
+                return ()
+            args = (*args, *(kwargs[name] for name in missing))
+        return args if all(type(x) is Tensor for x in args) else ()
 
-    def _may_run(self, x) -> bool:
-        if self.module.training or type(x) is not Tensor or _is_watched():
+    def _may_run(self, inputs: tuple[Tensor, ...]) -> bool:
+        if self.module.training or _is_watched() or _is_autocast(inputs[0]):
             return False
         if not torch.is_grad_enabled():
             return True
-        if not x.requires_grad and not any(p.requires_grad for p in self._parameters()):
+        if not any(x.requires_grad for x in (*inputs, *self._parameters())):
             return True
         if not self.warned:
             self.warned = True
@@ -81,8 +82,9 @@ class Accelerated(Replacement):
 
     def _parameters(self):
         # Walking all modules costs more than asking whether the plan's list still holds.
-        current = self.plan is not None and self.plan.fingerprint.holds()
-        return self.plan.fingerprint.parameters if current else self.module.parameters()
+        plan = self.plans.first
+        current = plan is not None and plan.fingerprint.holds()
+        return plan.fingerprint.parameters if current else self.module.parameters()
 
 
 def _is_watched() -> bool:
@@ -92,11 +94,14 @@ def _is_watched() -> bool:
         or torch.jit.is_tracing()  # type: ignore[attr-defined]
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
+        or forward_ad._current_level >= 0
+        or any_global_hooks()
     )
 
 
 def _is_autocast(x: Tensor) -> bool:
-    return torch.is_autocast_enabled(x.device.type)
+    kind = x.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
 def _module_of(model) -> nn.Module:
@@ -116,9 +121,9 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
     Its forward is followed into a graph, the parts that fit are replaced by the ops of
     ``esr_kernels``, the result is compared with the original on a small picture, and what does not
     fit keeps running in torch (``explain`` says why). Class, parameters, ``state_dict`` and hooks
-    stay as they are; copying, pickling, ``.to()``, ``.half()``, ``load_state_dict()`` and training
-    stay right. Training mode, and calls where gradients are wanted, go the original way. What is
-    not noticed by itself: a change of a plain Python attribute (a slope, a flag), and on a GPU an
+    stay as they are; copying, ``.to()``, ``.half()``, ``load_state_dict()``, edits of weights and
+    attributes, and training stay right. Training mode, and calls where gradients are wanted, go the
+    original way. A pickle is that of the plain module. What is not noticed by itself: on a GPU, an
     in-place write to a parameter's ``.data``. Call it again then.
 
     Args:
@@ -151,8 +156,8 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
 
 
 def _accelerate(fast: Accelerated, is_root: bool) -> None:
-    plan = fast.current_plan()
-    if (is_root or plan.run is not None) and not isinstance(fast.module, torch.jit.ScriptModule):
+    plan = fast.plans.current()
+    if (is_root or plan.gains) and not isinstance(fast.module, torch.jit.ScriptModule):
         install(fast)
     if not plan.retry:
         for child in fast.module.children():
@@ -180,22 +185,13 @@ def explain(model) -> Report:
     if not isinstance(fast, Accelerated):
         report = make_plan(module).report
         return Report(f"not accelerated yet; it would be: {report.title}", report.lines)
-    report = _report_of(fast)
+    report = fast.plans.report()
     lines = list(report.lines)
     for path, part in module.named_modules():
         inner = installed(part)
         if path and isinstance(inner, Accelerated):
-            lines += _report_of(inner).under(path)
+            lines += inner.plans.report().under(path)
     return Report(report.title, lines)
-
-
-def _report_of(fast: Accelerated) -> Report:
-    """The plan's report, with what has become of CUDA graphs since it was made."""
-    plan = fast.current_plan()
-    if not isinstance(plan.run, Replayed):
-        return plan.report
-    line = Line("", "CUDA graphs", plan.run.describe())
-    return Report(plan.report.title, [*plan.report.lines, line])
 
 
 def restore(model):
@@ -232,5 +228,5 @@ def halo(model) -> int | None:
     """
     module = _module_of(model)
     fast = installed(module)
-    plan = fast.current_plan() if isinstance(fast, Accelerated) else make_plan(module)
+    plan = fast.plans.current() if isinstance(fast, Accelerated) else make_plan(module)
     return plan.halo

@@ -149,7 +149,7 @@ def _op(op: Op) -> Callable:
     return word
 
 
-CASTS = frozenset({"to", "type_as", "contiguous", "detach"})
+CASTS = frozenset({"to", "type_as", "detach"})
 FIXED_CASTS = frozenset({"float", "half", "double", "bfloat16", "cpu", "cuda", "int", "long"})
 
 METHODS: dict[str, Callable] = {
@@ -163,7 +163,6 @@ METHODS: dict[str, Callable] = {
     "true_divide": _arithmetic(operator.truediv),
     "to": _cast,
     "type_as": _same,
-    "contiguous": _same,
     "detach": _same,
 }
 
@@ -197,7 +196,8 @@ FUNCTIONS: dict[Any, Callable] = {
     F.dropout: _dropout,
 }
 
-IN_PLACE: dict[Any, Callable] = {
+# In place: whether they may become new values, normalise.py decides.
+_IN_PLACE: dict[Any, Callable] = {
     operator.iadd: _arithmetic(operator.add),
     operator.isub: _arithmetic(operator.sub),
     operator.imul: _mul,
@@ -206,7 +206,7 @@ IN_PLACE: dict[Any, Callable] = {
     F.relu_: _relu,
     F.leaky_relu_: _leaky_relu,
 }
-FUNCTIONS.update(IN_PLACE)
+FUNCTIONS.update(_IN_PLACE)
 for _each in OPS:  # by both of the names that torch gives an op
     FUNCTIONS[_each.target] = FUNCTIONS[_each.target.overloadpacket] = _op(_each)
 

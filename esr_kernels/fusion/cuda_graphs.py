@@ -70,11 +70,12 @@ class Replayed:
         self._pool: Any = None  # one, since no two of the graphs ever run at once
         self._free: Any = None  # an event: the last replay has ended
 
-    def __call__(self, x: Tensor) -> Any:
+    def __call__(self, *inputs: Tensor) -> Any:
+        x = inputs[0]
         with torch.cuda.device(x.device):
             large = x.shape[0] * x.shape[2] * x.shape[3] > LARGEST_PX
             if large or self.why_not or torch.cuda.is_current_stream_capturing():
-                return self._run(x)
+                return self._run(*inputs)
             with self._lock:
                 recorded = self._recorded(x)
                 if recorded is not None:

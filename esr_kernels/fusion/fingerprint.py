@@ -3,24 +3,31 @@
 Folded and packed weights are a cache of the module's tensors. ``state_dict`` loading, optimiser
 steps, ``.to()``, ``.half()`` and assignments change a tensor's identity, version, dtype, device or
 memory; all five are compared, with the tensors kept alive so that none can be taken for another.
-Writes through ``.data`` (running averages of weights) and to inference tensors leave no such trace:
-on the CPU one value of every tensor is compared too, which finds what rescales or replaces them.
+Writes through ``.data``, views of numpy and to inference tensors leave no such trace: on the CPU a
+checksum over all values notices them.
+
+Beside the tensors a plan depends on the modules, their classes and what these call ``forward``, and
+on plain attributes: a slope, a flag, a size.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import chain
+from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from .copying import hooks_of, tensors_of
+from .checksum import checksum, pieces
+from .copying import any_global_hooks, hooks_of, tensors_of
+from .instance import Replacement
 
 _VERSION = operator.attrgetter("_version")
-_KIND = operator.attrgetter("dtype", "device")
-_TRAINING = operator.attrgetter("training")
+_KIND = operator.attrgetter("dtype", "device", "shape")
+_FORWARD = operator.attrgetter("forward")
+_INTERNAL = frozenset(vars(nn.Module()))
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Fingerprint:
@@ -28,67 +35,134 @@ class Fingerprint:
 
     ``opaque``: paths of submodules that keep running as they are; what is inside them does not
     count. ``derived``: paths of submodules whose tensors follow from others and may be rewritten
-    at any time (the merged form of a re-parameterised convolution).
+    at any time (the merged form of a re-parameterised convolution). ``passing``: attributes that
+    every call sets anew.
     """
 
-    def __init__(self, module: nn.Module, opaque: Iterable[str], derived: Iterable[str]):
+    def __init__(
+        self,
+        module: nn.Module,
+        opaque: Iterable[str],
+        derived: Iterable[str],
+        passing: Iterable[str] = (),
+    ):
         closed = tuple(f"{path}." for path in opaque)
         rewritten = {module.get_submodule(path.rpartition(".")[0]) for path in derived}
         rewritten |= {module.get_submodule(path) for path in derived}
-        parts = [
-            (path, part)
-            for path, part in module.named_modules()
-            if not f"{path}.".startswith(closed)
+        self._modules = [
+            part for path, part in module.named_modules() if not f"{path}.".startswith(closed)
         ]
-        self._modules = [part for _, part in parts]
-        self._slots: list[tuple[dict, str]] = []
-        self._held: list = []
-        for part in self._modules:
-            self._hold(part._modules, part._modules)
-            if part not in rewritten:
-                for attributes in (part._parameters, part._buffers, part.__dict__):
-                    self._hold(attributes, tensors_of(part))
-        self._tensors = [t for t in self._held if isinstance(t, Tensor)]
-        self._samples = [_sample(t) for t in self._tensors if t.device.type == "cpu" and t.numel()]
+        own = [part for part in self._modules if part not in rewritten]
+        # A plan serves evaluation mode: made in training mode, it is one for after .eval().
+        mode = {"training": False} if module.training else {}
+        self._tables = [part._modules for part in self._modules]
+        self._tables += [t for part in own for t in (part._parameters, part._buffers)]
+        self._saved = [dict(table) for table in self._tables]
+        self._tables += [part.__dict__ for part in own]
+        self._saved += [{**part.__dict__, **mode} for part in own]
+        self._values = list(chain.from_iterable(map(dict.values, self._saved)))
+        self._passing: dict[int, set[str]] = {}  # by the identity of the module's dictionary
+        for name in passing:
+            path, _, attribute = name.rpartition(".")
+            self._passing.setdefault(id(vars(module.get_submodule(path))), set()).add(attribute)
+        self._containers = _plain_containers(own, self._passing)
+        tensors = (
+            tensor
+            for part in own
+            for name, tensor in tensors_of(part).items()
+            if name not in self._passing.get(id(part.__dict__), ())
+        )
+        self._tensors = list({id(t): t for t in tensors}.values())
+        self._on_cpu = [t for t in self._tensors if t.device.type == "cpu" and t.numel()]
+        self._memory = pieces(self._on_cpu)
         # Inference tensors have no version.
         self._versioned = [t for t in self._tensors if not t.is_inference()]
+        self._classes = list({type(part) for part in self._modules})
         # Hooks on the module itself run around its forward whatever that is.
         self._hooks = [
             hooks for part in self._modules if part is not module for hooks in hooks_of(part)
         ]
         self._marks = self._mark()
+        self._sum = checksum(self._on_cpu, self._memory)
         self.parameters = list(module.parameters())
 
-    def _hold(self, attributes: dict, names: Iterable[str]) -> None:
-        for name in names:
-            if attributes.get(name) is not None:
-                self._slots.append((attributes, name))
-                self._held.append(attributes[name])
-
-    def _mark(self) -> tuple[list, ...]:
+    def _mark(self) -> tuple[Any, ...]:
         # At every call, for a hundred tensors or more: loops in C.
         return (
             list(map(_VERSION, self._versioned)),
             list(map(Tensor.data_ptr, self._tensors)),
             list(map(_KIND, self._tensors)),
-            self._mode(),
-            list(map(np.ndarray.tobytes, self._samples)),
+            list(map(type, self._modules)),
+            list(map(_FORWARD, self._classes)),
             any(self._hooks),
         )
 
-    def _mode(self) -> list[bool]:
-        # A plan serves evaluation mode only: made in training mode, it is one for after .eval().
-        if self._modules[0].training:
-            return [False] * len(self._modules)
-        return list(map(_TRAINING, self._modules))
-
     def holds(self) -> bool:
         """Return true if nothing has changed."""
-        now = [attributes.get(name) for attributes, name in self._slots]
-        return all(map(operator.is_, now, self._held)) and self._mark() == self._marks
+        return (
+            self._same_entries()
+            and all(now == then for now, then in self._containers)
+            and self._mark() == self._marks
+            # Last: only now are the addresses known to be those of the tensors.
+            and checksum(self._on_cpu, self._memory) == self._sum
+        )
+
+    def _same_entries(self) -> bool:
+        """The same objects in all dictionaries of the modules, or equal ones of a plain kind."""
+        now = chain.from_iterable(map(dict.values, self._tables))
+        lengths = sum(map(len, self._tables)) == len(self._values)
+        if lengths and all(map(operator.is_, now, self._values)):
+            return True
+        for live, saved in zip(self._tables, self._saved, strict=True):
+            if not _equal_entries(live, saved, self._passing.get(id(live), set())):
+                return False
+        self._saved = [dict(table) for table in self._tables]
+        self._values = list(chain.from_iterable(map(dict.values, self._saved)))
+        return True
 
 
-def _sample(tensor: Tensor) -> np.ndarray:
-    """The bytes of the value in the middle of a CPU tensor, as a view of its memory."""
-    middle = tensor.detach()[tuple(size // 2 for size in tensor.shape)]
-    return middle.reshape(1).view(torch.uint8).numpy()
+class WhileHooked:
+    """Stands for a module that nobody has looked at yet, while hooks on all modules are there."""
+
+    def __init__(self, module: nn.Module):
+        self.parameters = list(module.parameters())
+
+    def holds(self) -> bool:
+        """Return true as long as there are any."""
+        return any_global_hooks()
+
+
+def _equal_entries(live: dict, saved: dict, passing: set[str]) -> bool:
+    now, then = _without_ours(live), _without_ours(saved)
+    names = (now.keys() | then.keys()) - passing
+    return all(n in now and n in then and _equal(now[n], then[n]) for n in names)
+
+
+def _without_ours(table: dict) -> dict:
+    return {k: v for k, v in table.items() if not isinstance(v, Replacement)}
+
+
+def _equal(now: Any, then: Any) -> bool:
+    return now is then or (type(now) is type(then) and _is_plain(now) and now == then)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, _PLAIN)
+
+
+def _plain_containers(
+    modules: Iterable[nn.Module], passing: dict[int, set[str]]
+) -> list[tuple[Collection, Collection]]:
+    """Lists, sets and dictionaries that are attributes, each with a copy of what is in it now."""
+    found = []
+    for part in modules:
+        for name, value in part.__dict__.items():
+            content = value.values() if isinstance(value, dict) else value
+            skipped = name in _INTERNAL or name in passing.get(id(part.__dict__), ())
+            if skipped or not isinstance(value, list | set | dict):
+                continue
+            if all(map(_is_plain, content)):
+                found.append((value, type(value)(value)))
+    return found

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
@@ -59,8 +60,14 @@ def only_use(node: Any) -> bool:
 
 
 def calls(node: Any, *targets: Callable) -> bool:
-    """Return true if the node calls one of these functions."""
-    return isinstance(node, Node) and node.op == "call_function" and node.target in targets
+    """Return true if the node calls one of these functions and writes into no argument."""
+    called = isinstance(node, Node) and node.op == "call_function" and node.target in targets
+    return called and not writes(node)
+
+
+def writes(node: Node) -> bool:
+    """Return true for a node that may write into its arguments."""
+    return node.meta.get("writes", False)
 
 
 @dataclass(frozen=True)
@@ -157,9 +164,9 @@ def replace_with(old: Node, target: Callable, args: tuple, *absorbed: Node) -> N
 
 
 def sweep(graph: Graph) -> None:
-    """Removes every node whose result nobody reads."""
+    """Removes every node whose result nobody reads, and that writes nothing either."""
     for node in reversed(list(graph.nodes)):
-        if not node.users and node.op not in ("output", "placeholder"):
+        if not (node.users or writes(node) or node.op in ("output", "placeholder")):
             graph.erase_node(node)
 
 
@@ -170,9 +177,13 @@ def duplicate(graph: Graph) -> Graph:
     return twin
 
 
-def execute(graph: Graph, modules: nn.Module, x: Tensor, note_shapes: bool = False) -> Any:
-    """Runs the graph node by node on ``x``, its ``call_module`` nodes from ``modules``."""
+def execute(graph: Graph, modules: Any, *inputs: Tensor, note_shapes: bool = False) -> Any:
+    """Runs the graph node by node, its ``call_module`` nodes from ``modules``.
+
+    Constants take part in the dtype of the first input.
+    """
     results: dict[Node, Any] = {}
+    given = iter(inputs)
 
     def known(n: Node) -> Any:
         return results[n]
@@ -182,9 +193,9 @@ def execute(graph: Graph, modules: nn.Module, x: Tensor, note_shapes: bool = Fal
         if node.op == "output":
             return args[0]
         if node.op == "placeholder":
-            result = x
+            result = next(given)
         elif node.op == "get_attr":
-            result = node.meta["value"]
+            result = _as_read(node, inputs[0].dtype)
         elif node.op == "call_module":
             result = modules.get_submodule(node.target)(*args, **kwargs)
         elif node.op == "call_method":
@@ -195,6 +206,13 @@ def execute(graph: Graph, modules: nn.Module, x: Tensor, note_shapes: bool = Fal
         if note_shapes and isinstance(result, Tensor):
             node.meta["shape"] = tuple(result.shape)
     raise ValueError("the graph has no output node")
+
+
+def _as_read(constant: Node, dtype: torch.dtype) -> Tensor:
+    tensor = constant.meta["value"]
+    if any(map(writes, constant.users)):
+        tensor = tensor.clone()
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def in_order(graph: Graph, *targets: Callable) -> Iterator[Node]:

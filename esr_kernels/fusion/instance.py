@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, MethodType
 
 from torch import nn
@@ -22,6 +24,39 @@ class Replacement:
     def __init__(self, module: nn.Module, previous: Callable | None):
         self.module = module
         self.previous = previous
+
+    def __reduce_ex__(self, protocol) -> tuple:
+        # What is pickled is the plain module: it loads where this package is missing. There, the
+        # class's own method takes this place.
+        if self.previous is not None:
+            return partial, (self.previous,)
+        return getattr, (self.module, "forward")
+
+    def __deepcopy__(self, memo: dict) -> Replacement:
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return twin
+
+    def __copy__(self) -> Replacement:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __getstate__(self) -> dict:
+        """What a copy is made of."""
+        return dict(self.__dict__)
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+
+    @property
+    def __globals__(self) -> dict:
+        # Asked by torch.jit.script, of what it is about to compile.
+        raise TypeError(
+            f"torch.jit.script cannot compile {type(self.module).__name__} while it is "
+            "accelerated: call esr_kernels.restore(model) first"
+        )
 
     @property
     def __wrapped__(self) -> Callable:

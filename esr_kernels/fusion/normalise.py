@@ -3,7 +3,8 @@
 - convolutions with constant weights: an op where one takes them, else ``torch.conv2d``
 - activations as functions, arithmetic as ``operator.add/sub/mul/truediv``, ``torch.cat``,
   ``torch.pixel_shuffle``, ``torch.max_pool2d``, ``F.interpolate`` with fixed positional arguments
-- in-place writes become new values: whoever read the overwritten tensor later reads the new one
+- in-place writes become new values: whoever read the overwritten tensor later reads the new one;
+  where the tensor shares memory with another they stay, and are marked
 - what depends on constants only is computed now, in float64
 """
 
@@ -18,19 +19,14 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from ..op import called_op
 from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 from . import canonical as words
-from .graph import Conv, Depthwise, calls, constant, sweep, value
-from .trace import Traced, Untraceable
-
-# Functions whose result never shares memory with an argument.
-_FRESH = frozenset(
-    {CONV_ACT, DEPTHWISE3X3_ACT, torch.conv2d, torch.sigmoid, torch.tanh, torch.cat}
-    | {F.relu, F.leaky_relu, F.silu, F.gelu}
-    | {operator.add, operator.sub, operator.mul, operator.truediv, torch.pixel_shuffle}
-    | {torch.max_pool2d, F.interpolate, F.prelu}
-)
-_QUERIES = frozenset({"size", "dim", "type_as", "expand_as", "view_as"})
+from . import memory
+from .factories import MADE
+from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
+from .trace import Traced
+from .values import Untraceable
 
 
 def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
@@ -43,8 +39,35 @@ def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
     for node in list(traced.graph.nodes):
         worker.visit(node)
         worker.seen.add(node)
-    sweep(traced.graph)
-    return traced.graph
+    graph = traced.graph
+    if memory.written_constant(graph):
+        raise Untraceable("it writes in place into its own tensors")
+    if name := memory.shared_by_layout(graph):
+        raise Untraceable(f"it writes in place into a tensor that {name} may share with another")
+    _drop_copies(graph)
+    sweep(graph)
+    return graph
+
+
+def _drop_copies(graph: Graph) -> None:
+    """Without copies that only functions read which do not care how a tensor lies in memory."""
+    storage = memory.storages(graph)
+    written = {storage[n] for n in graph.nodes if writes(n)}
+    for node in list(graph.nodes):
+        if node.target not in ("contiguous", "clone", torch.clone):
+            continue
+        source = node.args[0]
+        alone = storage[source] not in written and storage[node] not in written
+        if alone and all(called_op(u) or calls(u, *_BLIND) for u in node.users):
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+
+
+_BLIND = frozenset(
+    {torch.conv2d, torch.cat, torch.sigmoid, F.interpolate, torch.max_pool2d, F.relu, F.silu}
+    | {F.leaky_relu, F.gelu, torch.pixel_shuffle}
+    | {operator.add, operator.sub, operator.mul, operator.truediv}
+)
 
 
 class _Normaliser:
@@ -63,6 +86,7 @@ class _Normaliser:
 
     def module(self, node: Node) -> None:
         if node.target in self.traced.opaque:
+            node.meta["writes"] = True
             return
         node.meta["path"] = node.target
         folded = self.traced.folded.get(node.target)
@@ -75,25 +99,31 @@ class _Normaliser:
             self.put(node, words.Call(CONV_ACT, conv.args))
         elif type(module) in words.MODULES:
             self.translate(node, words.MODULES[type(module)](module), node.args)
-        elif getattr(module, "inplace", False):
-            self.overwrite(node.args[0], node)
+        else:
+            node.meta["writes"] = bool(getattr(module, "inplace", False))
+            node.meta["fresh"] = memory.is_fresh_module(module)
 
     def call(self, node: Node) -> None:
-        target, in_place = node.target, False
+        target = node.target
+        written = memory.written_in_place(node)
+        if not (node.users or written):
+            return  # a question that has been answered
         if node.op == "call_method":
             if target in words.FIXED_CASTS:
                 raise Untraceable(f"it calls .{target}(), which fixes the dtype or device")
-            if target.endswith("_") and not target.endswith("__"):
-                target, in_place = target[:-1], True
-            word = words.METHODS.get(target)
+            if written and memory.changes_shape(target):
+                raise Untraceable(f"it changes a tensor's shape with {target}")
+            word = words.METHODS.get(target[:-1] if written else target)
         else:
             if self.is_check(node):
                 return
+            if target in MADE:
+                return self.make(node)
             word = words.FUNCTIONS.get(target)
-            in_place = target in words.IN_PLACE
-        known = word is not None and self.translate(node, word, node.args, in_place)
-        if not known:
-            self.refuse(node, in_place)
+        if word is None or not self.translate(node, word, node.args, written is not None):
+            self.refuse(node)
+            if written:
+                self.out_of_place(node)
 
     def translate(self, node: Node, word: Callable, args: tuple, in_place: bool = False) -> bool:
         try:
@@ -106,10 +136,14 @@ class _Normaliser:
             node.replace_all_uses_with(call.node)
             self.graph.erase_node(node)
             return True
+        in_place = in_place or call.in_place
+        if in_place and not self.sole(args[0]):
+            node.meta["writes"] = True
+            return True
         if call.target is torch.conv2d:
             call = self.convolution(node, *call.args)
         new = self.put(node, call)
-        if in_place or call.in_place:
+        if in_place:
             self.overwrite(args[0], new)
         return True
 
@@ -145,28 +179,42 @@ class _Normaliser:
                 return words.Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
         return words.Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
+    def make(self, node: Node) -> None:
+        """A tensor that code makes: on the device and in the dtype that the graph runs with."""
+        dtype = node.kwargs.get("dtype")
+        if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
+            raise Untraceable(f"it fixes a dtype with {node.target.__name__}")
+        like = self.graph.find_nodes(op="placeholder")[0]
+        kept = {name: v for name, v in node.kwargs.items() if name != "device" and v is not None}
+        if isinstance(dtype, Node):  # that of a tensor, and all have one
+            del kept["dtype"]
+        node.args, node.kwargs = (like, *node.args), kept
+        node.target = MADE[node.target]
+
+    def out_of_place(self, node: Node) -> None:
+        """Turns a method in place into its twin that makes a new value, if it may and there is
+        one; else marks it."""
+        twin = str(node.target)[:-1]
+        old = node.args[0]
+        if node.op == "call_method" and hasattr(Tensor, twin) and self.sole(old):
+            node.target = twin
+            self.overwrite(old, node)
+        else:
+            node.meta["writes"] = True
+
+    def sole(self, old: Node) -> bool:
+        """Return true if nothing else shares memory with ``old``."""
+        users = [u for u in old.users if u in self.seen]
+        return memory.is_fresh(old) and all(memory.is_fresh(u) for u in users)
+
     def overwrite(self, old: Node, new: Node) -> None:
         """``new`` was written over ``old``: from here on ``old`` has the value of ``new``."""
-        stock = old.op == "call_module" and old.target not in self.traced.opaque
-        earlier = [u for u in old.users if u in self.seen and u is not new]
-        if not (stock or calls(old, *_FRESH)) or any(self.may_alias(u) for u in earlier):
-            raise Untraceable("it writes in place into a tensor that shares memory with another")
         for user in [u for u in old.users if u not in self.seen and u is not new]:
             user.replace_input_with(old, new)
 
-    def may_alias(self, user: Node) -> bool:
-        if user.op == "call_module":
-            return user.target in self.traced.opaque
-        if user.op == "call_method":
-            return user.target not in _QUERIES
-        return not calls(user, *_FRESH) and user.target is not getattr
-
-    def refuse(self, node: Node, in_place: bool) -> None:
+    def refuse(self, node: Node) -> None:
         """Raise for a call that stays as it is but must not."""
         name = getattr(node.target, "__name__", str(node.target))
-        out_of_place = name.endswith("__") or not name.endswith("_")
-        if in_place or not out_of_place or node.kwargs.get("inplace") is True:
-            raise Untraceable(f"it writes in place with {name}")
         if node.kwargs.get("out") is not None:
             raise Untraceable(f"it writes the result of {name} into out=")
         arguments = (*node.args, *node.kwargs.values())
@@ -177,8 +225,7 @@ class _Normaliser:
         """Computes what depends on constants only; True if ``node`` is gone."""
         inputs = node.all_input_nodes
         known = {n: value(n) for n in inputs}
-        in_place = node.op == "call_method" and node.target.endswith("_")
-        if not inputs or in_place or any(v is None for v in known.values()):
+        if not inputs or memory.written_in_place(node) or any(v is None for v in known.values()):
             return False
         if node.target is getattr and node.args[1] in ("dtype", "device"):
             return False  # those of the copy, not those of the model
@@ -204,7 +251,7 @@ class _Normaliser:
         """A stranger's function that returns the input itself only looks at it: a guard."""
         home = getattr(node.target, "__module__", None) or ""
         inputs = node.all_input_nodes
-        of_input = len(inputs) == 1 and inputs[0].op == "placeholder" and node.args[0] is inputs[0]
+        of_input = inputs == self.graph.find_nodes(op="placeholder") and node.args[0] is inputs[0]
         if not of_input or home.partition(".")[0] in ("torch", "_operator", "math", "builtins"):
             return False
         function, rest, kwargs = node.target, node.args[1:], node.kwargs

@@ -1,33 +1,36 @@
-"""From a module to something that runs: copy, trace, normalise, rewrite, verify, bind."""
+"""From a module to something that runs: fused, bound to a backend, and tried out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import Graph
-from torch.fx.node import map_aggregate
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .. import backends
 from ..op import called_op
 from ..ops import CONV_ACT
-from .copying import hooks_of, private_copy, tensors_of
+from .as_it_is import AsItIs
+from .attributes import set_attributes, with_attributes
+from .copying import any_global_hooks, private_copy
 from .cuda_graphs import Replayed
-from .fingerprint import Fingerprint
-from .graph import execute, to_module
+from .fingerprint import Fingerprint, WhileHooked
+from .fuse import Fused, fuse
+from .graph import to_module
 from .halo import radius
-from .normalise import normalise
-from .passes import PASSES
+from .memory import note_order, writes_input
+from .pictures import copied
+from .questions import Questions
 from .report import Line, Report, describe, dtype_name
-from .trace import Guard, Traced, Untraceable, trace
-from .verify import SIZES, agree, rewrite, sample_picture
+from .trace import Guard
+from .trial import Results, try_out
+from .values import Untraceable
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,48 +41,89 @@ class Plan:
 
     ``fingerprint``: what it was made from. ``run``: the fused computation, or None where the module
     keeps its own forward. ``halo``: see ``fusion.halo``. ``retry``: whether a change of the
-    module's tensors could lift the reason for ``run`` being None.
+    module's tensors could lift the reason for ``run`` being None. ``channels``: of each input.
+    ``opaque``: paths of the modules that run as they are. ``questions``: what the code asked about
+    its inputs' shapes; the plan serves those of the same answers. ``gains``: whether some backend
+    computes a part of it; else torch does, and only constants were folded. ``attributes``: those
+    that the module's forward sets.
     """
 
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | WhileHooked
     report: Report
-    run: Callable[[Tensor], Any] | None = None
+    run: Callable[..., Any] | None = None
     halo: int | None = None
     retry: bool = True
-    channels: int = 0
+    channels: tuple[int, ...] = ()
     dtype: torch.dtype | None = None
     device: torch.device | None = None
+    opaque: Collection[str] = frozenset()
+    questions: Questions | None = None
     guards: list[Guard] = field(default_factory=list)
+    results: Results | None = None
+    writes_input: bool = False
+    gains: bool = False
+    module: nn.Module | None = None
+    attributes: tuple[str, ...] = ()
 
-    def accepts(self, x: Tensor) -> bool:
-        """Return true for an ``x`` that the plan is made for: ``[N, C, H, W]``, not empty."""
-        fits = x.dim() == 4 and x.shape[1] == self.channels and x.numel() > 0
-        return fits and x.dtype == self.dtype and x.device == self.device and self._guarded(x)
-
-    def _guarded(self, x: Tensor) -> bool:
+    def compute(self, *inputs: Tensor) -> Any:
+        """What the module computes, by the fast way. Where it raises, the inputs are left as they
+        were."""
+        before = copied(inputs) if self.writes_input else inputs
         try:
-            return all(guard(x) for guard in self.guards)
-        except Exception:  # the module's own check refuses x: let the module say so
+            result = self.run(*inputs)
+        except Exception:
+            if self.writes_input:
+                for x, was in zip(inputs, before, strict=True):
+                    x.copy_(was)
+            raise
+        result = self.results.like_plain(inputs[0], result)
+        if self.attributes:
+            result, values = result
+            set_attributes(self.module, self.attributes, values)
+        return result
+
+    def takes(self, inputs: tuple[Tensor, ...]) -> bool:
+        """Return true for inputs of the kind that the module is followed with: ``[N, C, H, W]``,
+        not empty, all of one size."""
+        first = inputs[0]
+        return len(inputs) == len(self.channels) and all(
+            x.dim() == 4
+            and x.numel() > 0
+            and x.dtype == self.dtype
+            and x.device == self.device
+            and (x.shape[0], channels, *x.shape[2:]) == x.shape
+            and x.shape[2:] == first.shape[2:]
+            for x, channels in zip(inputs, self.channels, strict=True)
+        )
+
+    def answers(self, shapes: Iterable[tuple[int, ...]]) -> bool:
+        """Return true for shapes that the plan is made for, of inputs that it takes."""
+        return self.questions is not None and self.questions.hold(shapes)
+
+    def guarded(self, inputs: tuple[Tensor, ...]) -> bool:
+        """Return true for inputs that pass the module's own checks."""
+        try:
+            return all(guard(*inputs) for guard in self.guards)
+        except Exception:  # the check refuses it: let the module say so
             return False
 
 
-@dataclass
-class _Fused:
-    graph: Graph
-    traced: Traced
-    channels: int
-    left_out: list[str]
-
-
 def make_plan(
-    module: nn.Module, compute_dtype: torch.dtype | None = None, cuda_graphs: bool = False
+    module: nn.Module,
+    compute_dtype: torch.dtype | None = None,
+    cuda_graphs: bool = False,
+    shapes: tuple[tuple[int, ...], ...] = (),
 ) -> Plan:
     """Plans a module; never raises for a module that cannot be accelerated, but reports why.
 
     ``compute_dtype``: what to compute in, the module's own dtype if None. ``cuda_graphs``: whether
-    to replay it from CUDA graphs on a GPU. Raises what the backends raise (``ValueError`` for an
+    to replay it from CUDA graphs on a GPU. ``shapes``: of the inputs that it shall serve; without,
+    those of a picture that the module takes. Raises what the backends raise (``ValueError`` for an
     unknown ``ESR_KERNELS_BACKEND``).
     """
+    if any_global_hooks():
+        reason = "hooks on all modules are registered; it is looked at when they are gone"
+        return Plan(WhileHooked(module), Report(f"not accelerated: {reason}"))
     if reason := _unfit(module):
         report = Report(f"not accelerated: {reason}")
         return Plan(Fingerprint(nn.Identity(), (), ()), report, retry=False)
@@ -90,7 +134,8 @@ def make_plan(
             return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
         backends.choose(CONV_ACT, device, dtype)  # refuses an unknown backend by name
         try:
-            fused = _fuse(module, dtype, device)
+            fused = fuse(module, dtype, device, shapes)
+            plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
         except Exception as error:
             reason = str(error)
             if not isinstance(error, Untraceable):  # a fault of ours, or of torch
@@ -98,11 +143,17 @@ def make_plan(
                 _LOG.warning("%s is not followed: %s", type(module).__name__, reason)
             report = Report(f"not accelerated as a whole: {reason}")
             return Plan(Fingerprint(module, (), ()), report, retry=False)
-        plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
     if cuda_graphs and plan.run is not None and device.type == "cuda":
-        parts = ", ".join(fused.traced.opaque)
-        plan.run = Replayed(plan.run, f"{parts} run as they are" if parts else None)
+        plan.run = Replayed(plan.run, _why_not_recorded(plan))
     return plan
+
+
+def _why_not_recorded(plan: Plan) -> str | None:
+    if plan.opaque:
+        return f"{', '.join(plan.opaque)} run as they are"
+    if plan.writes_input:
+        return "it writes into its input"
+    return "it has several inputs" if len(plan.channels) > 1 else None
 
 
 @contextmanager
@@ -116,6 +167,7 @@ def _apart():
         torch.random.fork_rng(devices=[]),
         _disable_current_modes(),
         torch.device("cpu"),
+        torch.autocast("cpu", enabled=False),
     ):
         yield
 
@@ -141,58 +193,9 @@ def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
     return parameters[0].dtype, parameters[0].device
 
 
-def _fuse(module: nn.Module, dtype: torch.dtype, device: torch.device) -> _Fused:
-    closed = {p: reason for p, m in module.named_modules() if p and (reason := _closed(m))}
-    try:
-        twin = private_copy(module)
-    except Exception as error:
-        raise Untraceable(f"it cannot be copied ({type(error).__name__})") from error
-    if twin.training:
-        twin.eval()  # only then is the plan used
-    x, expected = _observed(twin)
-    probe = x.to(device, dtype)
-    traced = trace(twin, closed, probe)
-    graph = normalise(traced, twin, probe)
-    try:
-        faithful = agree(execute(graph, twin, x, note_shapes=True), expected)
-    except Exception as error:
-        raise Untraceable(f"its graph does not run ({type(error).__name__}: {error})") from error
-    if not faithful:
-        raise Untraceable("its graph does not compute what the module computes")
-    fused, left_out = rewrite(graph, PASSES, twin, x, expected)
-    return _Fused(fused, traced, x.shape[1], left_out)
-
-
-def _closed(module: nn.Module) -> str | None:
-    """Why a submodule runs as it is."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return "it is a ScriptModule"
-    return "it has hooks" if any(hooks_of(module)) else None
-
-
-def _observed(twin: nn.Module) -> tuple[Tensor, Any]:
-    """A picture that the module takes, and what it makes of it."""
-    first = next((m.in_channels for m in twin.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is None:
-        first = next((t.shape[1] for m in twin.modules() for t in _kernels(m)), 3)
-    # The first convolution may read a pixel-unshuffled or concatenated picture.
-    for channels in dict.fromkeys((first, 3, 1, first // 4, first // 16)):
-        for size in SIZES if channels else ():
-            x = sample_picture(channels, size)
-            try:
-                return x, twin(x.clone())
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-    raise Untraceable(f"it does not run on a test picture ({reason[:160]})")
-
-
-def _kernels(module: nn.Module) -> list[Tensor]:
-    return [t for t in tensors_of(module).values() if t.dim() == 4 and t.shape[-1] in (1, 3)]
-
-
 def _bound(
     module: nn.Module,
-    fused: _Fused,
+    fused: Fused,
     dtype: torch.dtype,
     device: torch.device,
     compute_dtype: torch.dtype,
@@ -200,57 +203,53 @@ def _bound(
     traced = fused.traced
     derived = [f"{path}.{f.derived}" for path, f in traced.folded.items() if f.derived]
     plan = Plan(
-        Fingerprint(module, traced.opaque, derived),
+        Fingerprint(module, traced.opaque, derived, traced.attributes),
         Report("", []),
         halo=radius(fused.graph),
-        channels=fused.channels,
+        channels=tuple(x.shape[1] for x in fused.inputs),
         dtype=dtype,
         device=device,
+        opaque=traced.opaque.keys(),
+        questions=traced.questions,
         guards=traced.guards,
+        module=module,
+        attributes=traced.attributes,
     )
-    kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
     named: dict[str, str] = {}
     if any(called_op(node) for node in fused.graph.nodes):
-        modules = {path: _AsItIs(module.get_submodule(path), dtype) for path in kept}
-        graph = to_module(fused.graph, modules)
-        plan.run, named = backends.bind(graph, device, compute_dtype, dtype)
+        named = _bind(plan, module, fused, compute_dtype)
     plan.report = _report(fused, named, plan, compute_dtype)
     return plan
 
 
-def _report(fused: _Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) -> Report:
+def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtype) -> dict:
+    """Makes the plan's program, tries it on a copy of the module, and returns who computes what."""
+    note_order(fused.graph)
+    plan.writes_input = writes_input(fused.graph)
+    twin = private_copy(module, plan.device, plan.dtype).eval()
+    kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
+    parts = {path: AsItIs(twin.get_submodule(path), plan.dtype) for path in kept}
+    graph = to_module(fused.graph, parts)
+    plan.run, named = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
+    plan.gains = any(backend != backends.REFERENCE for backend in named.values())
+    inputs = tuple(x.to(plan.device, plan.dtype) for x in fused.inputs)
+    plain = with_attributes(twin, plan.attributes)
+    plan.results = try_out(plan.run, plain, inputs, fused.expected, compute_dtype)
+    for path, part in parts.items():
+        part.hold(module.get_submodule(path))
+    return named
+
+
+def _report(fused: Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) -> Report:
     where = f"{dtype_name(compute_dtype)} on {plan.device}"
-    title = f"accelerated, {where}" if plan.run else "not accelerated: nothing in it fits an op"
+    title = f"accelerated, {where}"
+    if not plan.gains:
+        title = f"not accelerated: torch computes all of its ops, {where}"
+    if plan.run is None:
+        title = "not accelerated: nothing in it fits an op"
     lines = describe(fused.graph, named)
     opaque = fused.traced.opaque
     lines = [n for n in lines if not (n.what == "torch" and n.path in opaque)]
     lines += [Line(path, "as it is", reason) for path, reason in opaque.items()]
     lines += [Line("", "left out", f"{name}: results differed") for name in fused.left_out]
     return Report(title, lines)
-
-
-class _AsItIs(nn.Module):
-    """A module of the user's inside the graph. It is held, not registered: what moves or casts the
-    graph leaves it alone. It gets and gives its own dtype."""
-
-    def __init__(self, module: nn.Module, dtype: torch.dtype):
-        super().__init__()
-        self._held = (module, dtype)
-
-    def forward(self, *args, **kwargs):
-        module, dtype = self._held
-        given: set[torch.dtype] = set()
-
-        def to_own(value: Any) -> Any:
-            if isinstance(value, Tensor) and value.is_floating_point():
-                given.add(value.dtype)
-                return value.to(dtype)
-            return value
-
-        result = module(*map_aggregate(args, to_own), **map_aggregate(kwargs, to_own))
-        if given <= {dtype}:
-            return result
-        outer = given.pop()
-        return map_aggregate(
-            result, lambda v: v.to(outer) if isinstance(v, Tensor) and v.dtype == dtype else v
-        )

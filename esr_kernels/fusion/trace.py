@@ -6,13 +6,12 @@ cannot be traced. Here every submodule of a *private copy* carries its own recor
 
 - A module of ``torch.nn`` and a re-parameterised convolution become one ``call_module`` node.
 - A submodule that cannot be traced becomes an *opaque* ``call_module`` node, and why is noted.
-- Control flow on the input's shape, dtype or device is followed and becomes a *guard*: a condition
-  under which the graph holds, to be asked at every call.
+- Control flow on shapes, dtype or device is followed and becomes a *question*: the graph holds for
+  inputs that answer it alike.
 """
 
 from __future__ import annotations
 
-import operator
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,120 +19,105 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.fx import Graph, Node, Proxy
-from torch.fx.node import map_arg
 from torch.fx.proxy import Scope, TracerBase
 
 from . import reparam
-from .copying import tensors_of
+from .attributes import Unread
+from .copying import private_copy, put_back, state_of, tensors_of
+from .einops_values import teach_einops
+from .pictures import input_names
+from .questions import Question, Questions, Shapes
+from .values import Parameter, Untraceable, Value
 
 Guard = Callable[[Tensor], bool]
-_QUERY_METHODS = frozenset({"size", "dim", "ndimension", "numel", "is_floating_point"})
-_QUERY_ATTRIBUTES = frozenset({"shape", "ndim", "dtype", "device", "is_cuda"})
 _CASTS = frozenset({"type_as", "to", "contiguous", "detach"})
-
-
-class Untraceable(Exception):
-    """A module's code does something that a graph cannot stand for; the text says what."""
 
 
 @dataclass
 class Traced:
     """``graph``: its ``get_attr`` nodes hold their tensor in ``meta["value"]``, every node the path
     of its module in ``meta["path"]``. ``folded``: the re-parameterised convolutions by path.
-    ``opaque``: path -> why that module runs as it is. ``guards``: conditions on the input."""
+    ``opaque``: path -> why that module runs as it is. ``questions``: what was asked about shapes.
+    ``attributes``: names of those that the forward sets, which the graph returns as a second result
+    where there are any. ``guards``: conditions on the input itself."""
 
     graph: Graph
     folded: dict[str, reparam.Folded]
     opaque: dict[str, str]
+    questions: Questions
+    attributes: tuple[str, ...] = ()
     guards: list[Guard] = field(default_factory=list)
 
 
-def trace(twin: nn.Module, opaque: dict[str, str], probe: Tensor) -> Traced:
+def trace(twin: nn.Module, opaque: dict[str, str], *probes: Tensor) -> Traced:
     """Traces a private copy and leaves it as it was.
 
-    ``opaque``: modules not to look into, with the reason. ``probe``: a tensor like the input, whose
-    shape, dtype and device answer the code's questions. Raises ``Untraceable``.
+    ``opaque``: modules not to look into, with the reason. ``probes``: tensors like the inputs,
+    whose shape, dtype and device answer the code's questions. Raises ``Untraceable``.
     """
+    teach_einops()
     folded = {path: found for path, m in twin.named_modules() if path and (found := _fold(m))}
-    tracer = _Tracer(Traced(Graph(), folded, dict(opaque)), probe)
-    state = _state(twin)
+    blank = _blank(twin)
+    tracer = _Tracer(folded, dict(opaque), probes, blank)
+    state = state_of(twin)
     try:
-        x = tracer.create_proxy("placeholder", "x", (), {})
+        names = input_names(twin) if len(probes) > 1 else ("x",)
+        inputs = [tracer.create_proxy("placeholder", name, (), {}) for name in names]
         tracer.instrument(twin)
-        result = tracer.follow(twin, "", twin.forward, (x,), {})
+        result = tracer.follow(twin, "", twin.forward, inputs, {})
+        if tracer.sets:
+            result = result, list(tracer.sets.values())
         tracer.create_node("output", "output", (tracer.create_arg(result),), {})
     except Exception as error:
         raise Untraceable(_reason(error)) from error
     finally:
-        _restore(state)
+        put_back(state)
+    questions = Questions(tracer.asked, probes[0], blank)
     for node in list(tracer.graph.nodes):
         if node.op == "get_attr" and not node.users:
             tracer.graph.erase_node(node)
-    return tracer.traced
+    return Traced(tracer.graph, folded, tracer.opaque, questions, tuple(tracer.sets))
+
+
+def _blank(twin: nn.Module) -> nn.Module | None:
+    try:
+        return private_copy(twin, "meta")
+    except Exception:  # a stranger's __deepcopy__ or ScriptModule: only shapes stay unknown
+        return None
+
+
+def _twice_as_large(probe: Tensor) -> Tensor:
+    sizes = (2 * size for size in probe.shape[2:])
+    return probe.new_empty(()).expand(*probe.shape[:2], *sizes)
 
 
 def _fold(module: nn.Module) -> reparam.Folded | None:
     if not reparam.looks_reparameterised(module):
         return None
     # Folding runs the module, and some write their attributes then.
-    state = _state(module)
+    state = state_of(module)
     folded = reparam.fold(module)
-    _restore(state)
+    put_back(state)
     return folded
 
 
-class _Value(Proxy):
-    """A tensor of the graph. Writing to one behind autograd's back is refused."""
-
-    def __getattr__(self, name: str):
-        if name == "data":
-            raise Untraceable("it touches a tensor's .data")
-        return super().__getattr__(name)
-
-    def __setattr__(self, name: str, value) -> None:
-        if name not in ("node", "tracer"):
-            raise Untraceable(f"it sets .{name} of a tensor")
-        super().__setattr__(name, value)
-
-
-def _in_place(function: Callable):
-    def record(self, other):
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
-
-    return record
-
-
-# Proxy knows no in-place operators, so Python would turn a += b into a = a + b, which is not the
-# same for other names of a.
-for _name in ("iadd", "isub", "imul", "itruediv"):
-    setattr(_Value, f"__{_name}__", _in_place(getattr(operator, _name)))
-
-
-class _Parameter(_Value):
-    """A parameter or buffer: its shape is known while tracing."""
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.node.meta["value"].shape
-
-    @property
-    def ndim(self) -> int:
-        return self.node.meta["value"].ndim
-
-    def size(self, *dim: int):
-        return self.node.meta["value"].size(*dim)
-
-    def dim(self) -> int:
-        return self.ndim
-
-
 class _Tracer(TracerBase):
-    def __init__(self, traced: Traced, probe: Tensor):
+    def __init__(
+        self,
+        folded: dict[str, reparam.Folded],
+        opaque: dict[str, str],
+        probes: tuple[Tensor, ...],
+        blank: nn.Module | None,
+    ):
         super().__init__()
-        self.traced = traced
-        self.graph = traced.graph
-        self.probe = probe
+        self.folded, self.opaque = folded, opaque
+        self.graph = Graph()
+        self.asked: list[Question] = []
+        self.sets: dict[str, Any] = {}
+        self._here = Shapes(probes, blank)
+        self._elsewhere = Shapes(tuple(map(_twice_as_large, probes)), blank)
         self.path = ""
         self.constants: dict[int, Node] = {}
         # TracerBase asks for these three.
@@ -142,9 +126,11 @@ class _Tracer(TracerBase):
         self.node_name_to_scope = {}
 
     def proxy(self, node: Node) -> Proxy:
-        return _Value(node, self)
+        return Value(node, self)
 
     def create_node(self, *args, **kwargs) -> Node:
+        if mode := _mode(self._here.device):
+            raise Untraceable(f"it computes under {mode}")
         node = super().create_node(*args, **kwargs)
         node.meta["path"] = self.path
         return node
@@ -161,63 +147,110 @@ class _Tracer(TracerBase):
             node.meta["held"] = tensor  # keeps the id taken
         return node
 
+    def known(self, node: Node) -> Any:
+        """The node's value for the probe's shape; of a tensor its shape and dtype only."""
+        return self._here.value(node)
+
     def to_bool(self, obj: Proxy) -> bool:
-        query = _query(obj.node)
-        if query is None:
+        value = self.known(obj.node)
+        if isinstance(value, Tensor):
             raise Untraceable("its control flow depends on values")
-        answer = bool(query(self.probe))
-        self.traced.guards.append(lambda x: bool(query(x)) is answer)
-        return answer
+        self.asked.append(Question(obj.node, bool(value)))
+        return bool(value)
+
+    def fixed(self, node: Node) -> Any:
+        """The number that the node is at every size of picture."""
+        value = self.known(node)
+        if isinstance(value, Tensor):
+            raise Untraceable("it makes a Python number of a tensor")
+        if self._elsewhere.value(node) != value:
+            raise Untraceable("it makes a Python number of the picture's size")
+        self.asked.append(Question(node, value))
+        return value
 
     def is_leaf(self, module: nn.Module, path: str) -> bool:
-        if path in self.traced.opaque or path in self.traced.folded:
+        if path in self.opaque or path in self.folded:
             return True
         of_torch = type(module).__module__.startswith("torch.nn")
         return of_torch and not isinstance(module, nn.Sequential)
 
     def instrument(self, twin: nn.Module) -> None:
-        closed = tuple(f"{path}." for path in (*self.traced.folded, *self.traced.opaque))
+        closed = tuple(f"{path}." for path in (*self.folded, *self.opaque))
         for path, module in twin.named_modules():
             if path.startswith(closed):
                 continue
             for name, tensor in tensors_of(module).items():
                 if name in module._parameters or name in module._buffers:
                     node = self.constant(tensor, f"{path}.{name}".lstrip("."))
-                    module.__dict__[name] = _Parameter(node, self)
+                    module.__dict__[name] = Parameter(node, self)
             if path:
                 module.__dict__["forward"] = self.recorder(module, path, module.forward)
 
     def recorder(self, module: nn.Module, path: str, forward: Callable) -> Callable:
         def record(*args, **kwargs):
             if not self.is_leaf(module, path):
-                nodes, guards = len(self.graph.nodes), len(self.traced.guards)
-                state, constants = _state(module), dict(self.constants)
+                undo = self.mark(module)
                 try:
                     return self.follow(module, path, forward, args, kwargs)
                 except Exception as error:
-                    for node in list(self.graph.nodes)[: nodes - 1 : -1]:
-                        self.graph.erase_node(node)
-                    self.constants = constants
-                    del self.traced.guards[guards:]
-                    _restore(state)
-                    self.traced.opaque[path] = _reason(error)
+                    undo()
+                    self.opaque[path] = _reason(error)
             return self.create_proxy("call_module", path, args, kwargs)
 
         return record
 
+    def mark(self, module: nn.Module) -> Callable[[], None]:
+        """A function that undoes all that has been recorded since, and done to the module."""
+        nodes, asked = len(self.graph.nodes), len(self.asked)
+        state, constants, sets = state_of(module), dict(self.constants), dict(self.sets)
+
+        def undo() -> None:
+            for node in list(self.graph.nodes)[: nodes - 1 : -1]:
+                self.graph.erase_node(node)
+            self.constants, self.sets = constants, sets
+            del self.asked[asked:]
+            put_back(state)
+
+        return undo
+
     def follow(self, module: nn.Module, path: str, forward: Callable, args, kwargs):
-        """Runs the module's own code on graph values; refuses what changes the module itself."""
+        """Runs the module's own code on graph values."""
         outer, self.path = self.path, path
-        before = dict(module.__dict__)
+        start, before, undo = len(self.graph.nodes), dict(module.__dict__), self.mark(module)
         try:
             result = forward(*args, **kwargs)
-            for name in before.keys() | module.__dict__.keys():
-                old, new = before.get(name), module.__dict__.get(name)
-                if old is not new and not _is_cast(new, old):
-                    raise Untraceable(f"it changes its own attribute {name!r}")
+            changed = _changed(module, before)
+            if changed:
+                # Is any of it read before it is written? Then it is a state.
+                calls = [(n.op, n.target) for n in list(self.graph.nodes)[start:]]
+                undo()
+                module.__dict__.update({name: Unread() for name in changed})
+                blind = dict(module.__dict__)
+                result = forward(*args, **kwargs)
+                again = [(n.op, n.target) for n in list(self.graph.nodes)[start:]]
+                if again != calls or _changed(module, blind) != changed:
+                    raise Untraceable(f"it changes its own attribute {changed[0]!r}")
+                for name in changed:
+                    self.sets[f"{path}.{name}".lstrip(".")] = module.__dict__[name]
         finally:
             self.path = outer
         return result
+
+
+def _changed(module: nn.Module, before: dict) -> list[str]:
+    """The attributes that are not what they were, but for casts."""
+    now = module.__dict__
+    names = [name for name in {**before, **now} if before.get(name) is not now.get(name)]
+    return [name for name in names if not _is_cast(now.get(name), before.get(name))]
+
+
+def _mode(device: torch.device) -> str | None:
+    """What the module's own code has switched on: none of it is on where it is followed."""
+    if torch.is_autocast_enabled(device.type):
+        return "autocast"
+    if torch.is_inference_mode_enabled():
+        return "inference_mode"
+    return "forward-mode differentiation" if forward_ad._current_level >= 0 else None
 
 
 def _is_cast(new: Any, old: Any) -> bool:
@@ -234,48 +267,6 @@ def _source(value: Any) -> Tensor | None:
     while node.op == "call_method" and node.target in _CASTS:
         node = node.args[0]
     return node.meta.get("held")
-
-
-def _query(node: Node) -> Callable[[Tensor], Any] | None:
-    """The node's Python value as a function of the input, if it asks only for the input's kind."""
-    if node.op == "call_method":
-        legal = node.target in _QUERY_METHODS
-    else:
-        legal = node.target is getattr and node.args[1] in _QUERY_ATTRIBUTES
-    if legal and node.args[0].op == "placeholder" and len(node.all_input_nodes) == 1:
-        return _asked(node)
-    if node.op != "call_function" or node.target not in vars(operator).values():
-        return None
-    parts = {n: _query(n) for n in node.all_input_nodes}
-    if None in parts.values():
-        return None
-    target, args = node.target, node.args
-    return lambda x: target(*map_arg(args, lambda n: parts[n](x)))
-
-
-def _asked(node: Node) -> Callable[[Tensor], Any]:
-    target, rest = node.target, node.args[1:]
-    if node.op == "call_method":
-        return lambda x: getattr(x, target)(*rest)
-    return lambda x: getattr(x, rest[0])
-
-
-def _state(module: nn.Module) -> tuple[list, list]:
-    """The attributes of a module and all its parts, and the memory behind their tensors."""
-    parts = [m for m in module.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    tables = [table for m in parts for table in (m._parameters, m._buffers)]
-    dicts = [(d, dict(d)) for d in (*tables, *(m.__dict__ for m in module.modules()))]
-    memory = [(t, t.data) for m in parts for t in tensors_of(m).values()]
-    return dicts, memory
-
-
-def _restore(state: tuple[list, list]) -> None:
-    dicts, memory = state
-    for live, saved in dicts:
-        live.clear()
-        live.update(saved)
-    for tensor, data in memory:
-        tensor.data = data
 
 
 def _reason(error: Exception) -> str:

@@ -196,7 +196,9 @@ def test_networks_are_one_subgraph(make):
     model = esr_kernels.accelerate(make().eval())
     text = str(esr_kernels.explain(model))
     assert " cpu " in text and "reference" not in text
-    names = [p for p, _ in model.__dict__["forward"].plan.run.named_modules() if "subgraph" in p]
+    names = [
+        p for p, _ in model.__dict__["forward"].plans.first.run.named_modules() if "subgraph" in p
+    ]
     assert len([p for p in names if "." not in p]) == 1
 
 

@@ -136,7 +136,7 @@ def test_launches_of_span(monkeypatch):
     the concatenation."""
     emulate_gpu(monkeypatch, "sm_90")
     model = models.SPAN(28).eval().half()
-    plan = vars(esr_kernels.accelerate(model))["forward"].current_plan()
+    plan = vars(esr_kernels.accelerate(model))["forward"].plans.current()
     (subgraph,) = [part for name, part in plan.run.named_modules() if name.startswith("subgraph")]
     h100 = LIMITS["sm_90"]._replace(sm_count=132)
     large = subgraph.builder.program.launches(h100, (1, 1080, 1920))

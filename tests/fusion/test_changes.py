@@ -3,6 +3,8 @@
 import copy
 import io
 import pickle
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -105,31 +107,50 @@ def test_dtype_changes_and_back(dtype, tolerance):
     check(model.float(), x, tolerance)
 
 
-@pytest.mark.parametrize("how", ["deepcopy", "pickle", "save"])
-def test_copies_are_accelerated_and_apart(how, tolerance):
+def test_copies_are_accelerated_and_apart(tolerance):
     model = fusion.accelerate(span(training_form=True))
     x = image(1, 3, 16, 17)
     before = model(x)
-    if how == "deepcopy":
-        twin = copy.deepcopy(model)
-    elif how == "pickle":
-        twin = pickle.loads(pickle.dumps(model))
-    else:
-        torch.save(model, file := io.BytesIO())
-        file.seek(0)
-        twin = torch.load(file, weights_only=False)
+    twin = copy.deepcopy(model)
     assert vars(twin)["forward"].module is twin
     check(twin, x, tolerance)
     twin.conv_cat.weight.data.zero_()
     assert torch.equal(model(x), before) and not torch.equal(twin(x), before)
 
 
+@pytest.mark.parametrize("how", ["pickle", "save"])
+def test_a_pickle_is_that_of_the_plain_module(how, tolerance):
+    model, x = fusion.accelerate(span(training_form=True)), image(1, 3, 16, 17)
+    file = io.BytesIO()
+    pickle.dump(model, file) if how == "pickle" else torch.save(model, file)
+    assert b"esr_kernels.fusion" not in file.getvalue()
+    file.seek(0)
+    twin = pickle.load(file) if how == "pickle" else torch.load(file, weights_only=False)
+    assert torch.equal(twin(x), fusion.restore(model)(x)) and not is_fast(twin, x)
+    check(fusion.accelerate(twin), x, tolerance)
+
+
+def test_a_pickle_loads_where_the_package_is_missing(tmp_path):
+    model, x = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.SiLU()).eval(), image(1, 3, 9, 8)
+    torch.save(
+        (fusion.accelerate(model), x, fusion.restore(copy.deepcopy(model))(x)), tmp_path / "m"
+    )
+    code = f"""
+import sys, torch
+sys.modules["esr_kernels"] = None
+model, x, expected = torch.load({str(tmp_path / "m")!r}, weights_only=False)
+assert torch.allclose(model(x), expected)
+torch.jit.script(model)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
 def test_loaded_in_training_mode_and_switched_later(tolerance):
     model = span(training_form=True).train()
     fusion.accelerate(model)
-    plan = vars(model)["forward"].plan
+    plan = vars(model)["forward"].plans.first
     check(model.eval(), image(1, 3, 8, 9), tolerance)
-    assert vars(model)["forward"].plan is plan
+    assert vars(model)["forward"].plans.first is plan
 
 
 def test_models_without_values_wait_for_them(tolerance):

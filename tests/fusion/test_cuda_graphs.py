@@ -4,7 +4,6 @@ are ``backends/test_gpu_networks.py``."""
 from __future__ import annotations
 
 import copy
-import sys
 
 import fake_cuda
 import pytest
@@ -14,6 +13,7 @@ from images import image
 from torch import Tensor
 
 import esr_kernels.fusion as fusion
+from esr_kernels.fusion import plans
 from esr_kernels.fusion.cuda_graphs import KEPT, LARGEST_PX, Replayed
 
 
@@ -165,15 +165,14 @@ def test_a_cpu_is_not_concerned():
 
 def test_changed_weights_are_recorded_again(fake, monkeypatch):
     """With a plan that stands in for one on a GPU."""
-    module = sys.modules[fusion.accelerate.__module__]
-    make_plan = module.make_plan
+    make_plan = plans.make_plan
 
     def on_gpu(*args):
         plan = make_plan(*args)
         plan.run = Replayed(_recordable(plan.run))
         return plan
 
-    monkeypatch.setattr(module, "make_plan", on_gpu)
+    monkeypatch.setattr(plans, "make_plan", on_gpu)
     model, x = span(), image(1, 3, 8, 9)
     fast = fusion.accelerate(model, cuda_graphs=True)
     before = fast(x)

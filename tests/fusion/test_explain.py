@@ -66,3 +66,17 @@ def test_reasons_follow_the_model():
     assert "float64" in fusion.explain(model.double()).title
     half = fusion.accelerate(SwiftNet(6).eval(), compute_dtype=torch.bfloat16)
     assert "bfloat16" in fusion.explain(half).title
+
+
+def test_what_torch_computes_is_not_called_accelerated():
+    alone = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU()).eval()  # left to torch on a CPU
+    model = fusion.accelerate(alone)
+    assert fusion.explain(model).title.startswith("not accelerated: torch computes all of its ops")
+
+    class Root(BranchingRoot):
+        def __init__(self):
+            super().__init__()
+            self.tail = nn.Sequential(nn.Conv2d(8, 12, 1), nn.PixelShuffle(2))
+
+    root = fusion.accelerate(Root().eval())
+    assert "forward" in vars(root.head) and "forward" not in vars(root.tail)

@@ -60,7 +60,7 @@ def test_a_fault_in_following_is_a_reason_and_a_line_in_the_log(monkeypatch, cap
     def faulty(*args):
         raise IndexError("out of bounds\nand more")
 
-    monkeypatch.setattr("esr_kernels.fusion.plan.normalise", faulty)
+    monkeypatch.setattr("esr_kernels.fusion.fuse.normalise", faulty)
     model, x = network(), image(1, 3, 20, 23)
     expected = model(x)
     assert torch.equal(esr_kernels.accelerate(model)(x), expected)

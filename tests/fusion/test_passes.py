@@ -10,6 +10,7 @@ from torch import nn
 from esr_kernels.fusion import verify
 from esr_kernels.fusion.graph import conv_of, execute
 from esr_kernels.fusion.passes import PASSES
+from esr_kernels.fusion.pictures import SIZES, sample_pictures
 from esr_kernels.models.architectures.dvmsr import DVMSR
 from esr_kernels.models.architectures.rlfn import RLFN
 from esr_kernels.models.architectures.span import SPAN
@@ -21,10 +22,10 @@ def fuse(module, channels=3, passes=PASSES):
     """The fused graph, asserted equal on a picture of another size than the one verified with."""
     torch.manual_seed(0)
     twin, _, graph = follow(module, channels)
-    x = verify.sample_picture(channels, verify.SIZES[0])
+    inputs = sample_pictures([(1, channels, *SIZES[0])])
     with torch.no_grad():
-        expected = execute(graph, twin, x, note_shapes=True)
-        fused, left_out = verify.rewrite(graph, passes, twin, x, expected)
+        execute(graph, twin, *inputs, note_shapes=True)
+        fused, left_out = verify.rewrite(graph, passes, twin, inputs)
         assert not left_out
         fused.lint()
         other = torch.rand(2, channels, 31, 17, dtype=torch.float64)
@@ -274,9 +275,9 @@ def test_a_pass_that_changes_the_result_is_left_out():
                 node.args = (*node.args[:3], "relu", 0.0, None)
 
     twin, _, graph = follow(SwiftNet(6))
-    x = verify.sample_picture(3, verify.SIZES[0])
+    inputs = sample_pictures([(1, 3, *SIZES[0])])
     with torch.no_grad():
-        expected = execute(graph, twin, x, note_shapes=True)
-        fused, left_out = verify.rewrite(graph, [*PASSES, spoil], twin, x, expected)
+        expected = execute(graph, twin, *inputs, note_shapes=True)
+        fused, left_out = verify.rewrite(graph, [*PASSES, spoil], twin, inputs)
         assert left_out == ["spoil"] and count(fused, SPAB) == 2
-        assert verify.agree(execute(fused, twin, x), expected)
+        assert verify.agree(execute(fused, twin, *inputs), expected)

@@ -43,10 +43,10 @@ def test_it_really_is_fused_and_stays_so():
     descriptor = esr_kernels.accelerate(load(12))
     lines = esr_kernels.explain(descriptor).lines
     assert sum(line.what == "spab" for line in lines) == 6
-    plan = descriptor.model.forward.plan
+    plan = descriptor.model.forward.plans.first
     for height in (16, 17):
         descriptor(image(1, 3, height, 20))
-    assert descriptor.model.forward.plan is plan and plan.run is not None
+    assert descriptor.model.forward.plans.first is plan and plan.run is not None
     assert esr_kernels.halo(descriptor) == 21
 
 

@@ -19,4 +19,6 @@ def casting(run: Callable, inner: torch.dtype, outer: torch.dtype) -> Callable:
     """``run``, which computes in ``inner``, as a function that takes and gives ``outer``."""
     if inner == outer:
         return run
-    return lambda x: map_aggregate(run(x.to(inner)), lambda y: cast(y, inner, outer))
+    return lambda *inputs: map_aggregate(
+        run(*(x.to(inner) for x in inputs)), lambda y: cast(y, inner, outer)
+    )

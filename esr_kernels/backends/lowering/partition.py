@@ -157,7 +157,10 @@ def _shift(node: Node, constants: dict[Node, Tensor]) -> Tensor | None:
 
 
 def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
-    """Count the subgraphs before each node, on the longest path to it."""
+    """Count the subgraphs before each node, on the longest path to it.
+
+    ``meta["after"]`` names the nodes that have to run before one though it does not read them.
+    """
     levels: dict[Node, int] = {}
     for node in graph.nodes:
         if node.op in ("placeholder", "get_attr", "output"):
@@ -165,7 +168,7 @@ def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
         levels[node] = max(
             (
                 levels[n] + (n in taken and node not in taken)
-                for n in node.all_input_nodes
+                for n in (*node.all_input_nodes, *node.meta.get("after", ()))
                 if n in levels
             ),
             default=0,
