@@ -117,8 +117,9 @@ void test_conv(const esr::Kernels& kernels, const Case& c) {
         const double sum = conv.sum(x, o, y - c.kernel / 2, i - c.kernel / 2);
         double exact = test::with_act(sum, c.act, .5, c.residual ? u.get(o, y, i) : 0);
         if (rounds && is_linear(c.act)) exact = rounded(exact);
-        const double allowed =
-            is_linear(c.act) ? 0 : std::fabs(exact) * (rounds ? 1. / 200 : 1e-6) + (rounds ? 1e-4 : 1e-5);
+        const double allowed = is_linear(c.act) ? 0
+                                                : std::fabs(exact) * (rounds ? 1. / 200 : 1e-6) +
+                                                      (rounds ? 1e-4 : 1e-5);
         const double error = std::fabs(exact - ours.at(o, y, i)) - allowed;
         worst = test::worse(worst, error);
       }
