@@ -49,6 +49,9 @@ def graph_refusal(ops: Collection[Op], device: torch.device, dtype: torch.dtype)
         return _WHY_NOT
     if dtype not in _DTYPES:
         return f"{str(dtype).removeprefix('torch.')} is left to torch"
+    from .builder import isa
+
+    isa()  # a wrong name in the variable is an error, as one of a backend is
     return None
 
 
