@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 
 import torch
@@ -20,16 +19,16 @@ from torch.fx.node import map_arg
 
 from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 from . import canonical as words
+from .arithmetic import FORMULA_WORDS, IN_PLACE
+from .calls import Call, Same
 from .graph import Conv, Depthwise, calls, constant, sweep, value
 from .trace import Traced, Untraceable
 
 # Functions whose result never shares memory with an argument.
-_FRESH = frozenset(
-    {CONV_ACT, DEPTHWISE3X3_ACT, torch.conv2d, torch.sigmoid, torch.tanh, torch.cat}
-    | {F.relu, F.leaky_relu, F.silu, F.gelu}
-    | {operator.add, operator.sub, operator.mul, operator.truediv, torch.pixel_shuffle}
-    | {torch.max_pool2d, F.interpolate, F.prelu}
-)
+_FRESH = FORMULA_WORDS.keys() | {
+    *(CONV_ACT, DEPTHWISE3X3_ACT, torch.conv2d, torch.cat, torch.pixel_shuffle),
+    *(torch.max_pool2d, F.interpolate),
+}
 _QUERIES = frozenset({"size", "dim", "type_as", "expand_as", "view_as"})
 
 
@@ -72,7 +71,7 @@ class _Normaliser:
                 weight = constant(self.graph, folded.weight, f"{node.target}.weight")
                 bias = constant(self.graph, folded.bias, f"{node.target}.bias")
             conv = Conv((node.args[0],), weight, bias, folded.act, folded.slope)
-            self.put(node, words.Call(CONV_ACT, conv.args))
+            self.put(node, Call(CONV_ACT, conv.args))
         elif type(module) in words.MODULES:
             self.translate(node, words.MODULES[type(module)](module), node.args)
         elif getattr(module, "inplace", False):
@@ -90,7 +89,7 @@ class _Normaliser:
             if self.is_check(node):
                 return
             word = words.FUNCTIONS.get(target)
-            in_place = target in words.IN_PLACE
+            in_place = target in IN_PLACE
         known = word is not None and self.translate(node, word, node.args, in_place)
         if not known:
             self.refuse(node, in_place)
@@ -102,7 +101,7 @@ class _Normaliser:
             return False
         if call is None:
             return False
-        if isinstance(call, words.Same):
+        if isinstance(call, Same):
             node.replace_all_uses_with(call.node)
             self.graph.erase_node(node)
             return True
@@ -113,7 +112,7 @@ class _Normaliser:
             self.overwrite(args[0], new)
         return True
 
-    def put(self, node: Node, call: words.Call) -> Node:
+    def put(self, node: Node, call: Call) -> Node:
         with self.graph.inserting_before(node):
             args = tuple(self.constant_for(node, a) for a in call.args)
             new = self.graph.call_function(call.target, args)
@@ -140,10 +139,10 @@ class _Normaliser:
             k = kernel.shape[-1]
             kept = padding in ((k // 2, k // 2), "same")
             if kept and groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
-                return words.Call(CONV_ACT, Conv((x,), weight, bias).args)
+                return Call(CONV_ACT, Conv((x,), weight, bias).args)
             if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
-                return words.Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
-        return words.Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
+                return Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
+        return Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def overwrite(self, old: Node, new: Node) -> None:
         """``new`` was written over ``old``: from here on ``old`` has the value of ``new``."""

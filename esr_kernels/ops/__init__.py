@@ -11,11 +11,12 @@ from ..op import Op
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
 from .conv_act import CONV_ACT, conv_act
 from .depthwise3x3_act import DEPTHWISE3X3_ACT, depthwise3x3_act
+from .elementwise import ELEMENTWISE, elementwise
 from .esa import ESA, esa
 from .selective_scan import SELECTIVE_SCAN, selective_scan
 from .spab import SPAB, spab
 
-OPS = (CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN)
+OPS = (CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN, ELEMENTWISE)
 
 
 def _named(name: str) -> Op:
@@ -29,6 +30,7 @@ __all__ = [
     "CONV3X3_PIXEL_SHUFFLE",
     "CONV_ACT",
     "DEPTHWISE3X3_ACT",
+    "ELEMENTWISE",
     "ESA",
     "OPS",
     "SELECTIVE_SCAN",
@@ -36,6 +38,7 @@ __all__ = [
     "conv3x3_pixel_shuffle",
     "conv_act",
     "depthwise3x3_act",
+    "elementwise",
     "esa",
     "selective_scan",
     "spab",

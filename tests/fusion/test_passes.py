@@ -7,13 +7,21 @@ from lookalikes import Attention, Refolding, Residuals, Swift, SwiftNet, plain
 from test_trace import From, follow
 from torch import nn
 
+from esr_kernels.formula import parse
 from esr_kernels.fusion import verify
 from esr_kernels.fusion.graph import conv_of, execute
 from esr_kernels.fusion.passes import PASSES
 from esr_kernels.models.architectures.dvmsr import DVMSR
 from esr_kernels.models.architectures.rlfn import RLFN
 from esr_kernels.models.architectures.span import SPAN
-from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ESA, SELECTIVE_SCAN, SPAB
+from esr_kernels.ops import (
+    CONV3X3_PIXEL_SHUFFLE,
+    CONV_ACT,
+    ELEMENTWISE,
+    ESA,
+    SELECTIVE_SCAN,
+    SPAB,
+)
 from esr_kernels.ops.selective_scan import reference as selective_scan
 
 
@@ -37,9 +45,16 @@ def count(graph, target):
 
 
 def computing(graph):
+    """Names of what the nodes call; of a formula, those of its functions."""
     kinds = ("call_function", "call_method", "call_module")
-    names = [getattr(n.target, "__name__", n.target) for n in graph.nodes if n.op in kinds]
-    return [name for name in names if name not in ("getitem", "getattr", "size")]
+    names = [names_of(n) for n in graph.nodes if n.op in kinds]
+    return [name for name in sum(names, []) if name not in ("getitem", "getattr", "size")]
+
+
+def names_of(node):
+    if node.target is ELEMENTWISE:
+        return [term.word for term in parse(node.args[1])]
+    return [getattr(node.target, "__name__", node.target)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@
   X(strided_conv3x3, ConvRow)      \
   X(max_pool, MaxPoolRow)          \
   X(bilinear, BilinearRow)         \
+  X(formula, FormulaRow)           \
   X(pixel_shuffle, ShuffleRow)
 
 namespace esr {
@@ -24,6 +25,7 @@ ESR_FOR_EACH_ROW_KERNEL(ESR_DECLARE)
 #include "conv1x1_rows.h"
 #include "conv3x3_rows.h"
 #include "depthwise3x3_rows.h"
+#include "formula_rows.h"
 #include "input_rows.h"
 #include "max_pool_rows.h"
 #include "output_rows.h"

@@ -99,8 +99,8 @@ def _supports(op: Op, args: tuple) -> bool:
 
 
 def _standalone(op: Op, args: tuple) -> bool:
-    # A 1x1 convolution by itself is left to torch, see eager.py.
-    return op.name != "conv_act" or args[1][-1:] != (1,)
+    # These by themselves are left to torch, see eager.py.
+    return op.name != "elementwise" and (op.name != "conv_act" or args[1][-1:] != (1,))
 
 
 OP_SET = program.OpSet("cpu", lambda dtype: Builder(), LOWER, _supports, _standalone)
