@@ -20,14 +20,14 @@ from torch import Tensor
 
 class Operand(NamedTuple):
     """``kind``: ``x`` an input, ``c`` a constant, ``t`` an earlier term, each with its number in
-    ``index``; or ``n``, the number ``value``."""
+    ``number``; or ``n``, the number ``value``."""
 
     kind: str
-    index: int = 0
+    number: int = 0
     value: float = 0.0
 
     def __str__(self) -> str:
-        return repr(self.value) if self.kind == "n" else f"{self.kind}{self.index}"
+        return repr(self.value) if self.kind == "n" else f"{self.kind}{self.number}"
 
 
 class Term(NamedTuple):
@@ -127,7 +127,7 @@ def parse(text: str) -> tuple[Term, ...]:
 def _operand(text: str, terms: int) -> Operand:
     if text[:1] in ("x", "c", "t") and text[1:].isdecimal():
         operand = Operand(text[0], int(text[1:]))
-        if operand.kind == "t" and operand.index >= terms:
+        if operand.kind == "t" and operand.number >= terms:
             raise ValueError(f"{text} is not known yet in the formula's term {terms}")
         return operand
     try:
@@ -144,7 +144,7 @@ def written(terms: Sequence[Term]) -> str:
 def counts(text: str) -> tuple[int, int]:
     """How many inputs and constants the formula needs."""
     operands = [o for term in parse(text) for o in term.operands]
-    inputs, constants = ([o.index + 1 for o in operands if o.kind == kind] for kind in "xc")
+    inputs, constants = ([o.number + 1 for o in operands if o.kind == kind] for kind in "xc")
     return max(inputs, default=0), max(constants, default=0)
 
 
@@ -153,7 +153,7 @@ def evaluate(text: str, inputs: Sequence[Tensor], constants: Sequence[Tensor]) -
     results: list[Any] = []
     known = {"x": inputs, "c": [c.view(1, -1, 1, 1) for c in constants], "t": results}
     for word, operands in parse(text):
-        args = [o.value if o.kind == "n" else known[o.kind][o.index] for o in operands]
+        args = [o.value if o.kind == "n" else known[o.kind][o.number] for o in operands]
         results.append(WORDS[word].compute(*args))
     return results[-1]
 
@@ -164,7 +164,7 @@ def simplest(text: str) -> tuple[Term, ...]:
     terms: list[Term] = []
     place: list[Operand] = []  # of each term of the text among `terms`
     for word, operands in parse(text):
-        given = [place[o.index] if o.kind == "t" else o for o in operands]
+        given = [place[o.number] if o.kind == "t" else o for o in operands]
         inner = parse(WORDS[word].terms) if WORDS[word].terms else None
         if inner is None:
             terms.append(Term(word, tuple(given)))
@@ -178,5 +178,5 @@ def simplest(text: str) -> tuple[Term, ...]:
 
 def _moved(operand: Operand, given: list[Operand], first: int) -> Operand:
     if operand.kind == "x":
-        return given[operand.index]
-    return Operand("t", first + operand.index) if operand.kind == "t" else operand
+        return given[operand.number]
+    return Operand("t", first + operand.number) if operand.kind == "t" else operand

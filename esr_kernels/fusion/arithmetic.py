@@ -183,7 +183,7 @@ FUNCTIONS: dict[Any, Callable] = {
     operator.truediv: _of_two(operator.truediv),
     operator.neg: _of_one(torch.neg),
     operator.pow: _pow,
-    abs: _of_one(torch.abs),
+    operator.abs: _of_one(torch.abs),
 }
 IN_PLACE: dict[Any, Callable] = {
     operator.iadd: _of_two(operator.add),

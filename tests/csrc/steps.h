@@ -6,6 +6,7 @@
 #include "steps/conv1x1.h"
 #include "steps/conv3x3.h"
 #include "steps/depthwise3x3.h"
+#include "steps/formula.h"
 #include "steps/input.h"
 #include "steps/max_pool.h"
 #include "steps/output.h"

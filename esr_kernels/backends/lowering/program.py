@@ -137,7 +137,7 @@ class Builder:
         start["t"] = start["n"] + len(numbers)
 
         def place(o: Operand) -> int:
-            return start[o.kind] + (numbers.index(o.value) if o.kind == "n" else o.index)
+            return start[o.kind] + (numbers.index(o.value) if o.kind == "n" else o.number)
 
         code = [(word, *map(place, parts), -1)[:3] for word, parts in terms]
         table = torch.stack(rows) if rows else torch.empty(0, channels, dtype=torch.float64)
