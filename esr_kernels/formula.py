@@ -84,6 +84,7 @@ WORDS: dict[str, Word] = {
     "square": Word(1, torch.square, "mul(x0, x0)"),
     "relu": Word(1, F.relu, "max(x0, 0)"),
     "clamp": Word(3, torch.clamp, "max(x0, x1); min(t0, x2)"),
+    "addcmul": Word(3, torch.addcmul, "mul(x1, x2); add(x0, t0)"),
     "silu": Word(1, F.silu, "sigmoid(x0); mul(x0, t0)"),
     "mish": Word(1, F.mish, "softplus(x0); tanh(t0); mul(x0, t1)"),
     "hardsigmoid": Word(1, F.hardsigmoid, "add(x0, 3); max(t0, 0); min(t1, 6); div(t2, 6)"),

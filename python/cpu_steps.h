@@ -4,6 +4,7 @@
 
 #include "../csrc/cpu/program.h"
 #include "../csrc/cpu/steps/bilinear.h"
+#include "../csrc/cpu/steps/channel_norm.h"
 #include "../csrc/cpu/steps/conv1x1.h"
 #include "../csrc/cpu/steps/conv3x3.h"
 #include "../csrc/cpu/steps/depthwise3x3.h"
@@ -121,6 +122,14 @@ inline int add_formula(CpuProgram& program, const std::vector<int>& sources,
                                                    terms_of(terms, int(sources.size()) + count)});
 }
 
+inline int add_channel_norm(CpuProgram& program, int source, const bindings::Array& weight,
+                            const bindings::Array& bias, double eps) {
+  bindings::check_value(program, source);
+  if (weight.size() != program.channels(source) || bias.size() != program.channels(source))
+    throw pybind11::value_error("a norm's weight and bias must be [source's channels]");
+  return program.add<ChannelNorm>(source, weight.data(), bias.data(), eps);
+}
+
 inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
   using namespace pybind11::literals;
   program
@@ -129,6 +138,7 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
            "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
       .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")
+      .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a)
       .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,
            "Elementwise; terms are (function, operand, operand or -1).")
       .def("bilinear", &add_bilinear, "source"_a, "like"_a,

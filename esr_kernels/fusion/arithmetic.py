@@ -32,6 +32,7 @@ FORMULA_WORDS: dict[Callable, str] = {
     torch.minimum: "min",
     torch.maximum: "max",
     torch.clamp: "clamp",
+    torch.addcmul: "addcmul",
     F.prelu: "prelu",
     F.leaky_relu: "prelu",
     F.elu: "elu",

@@ -135,6 +135,10 @@ def _upsample_module(m: nn.Upsample) -> Callable:
     return lambda x: _interpolate(x, m.size, m.scale_factor, m.mode, m.align_corners)
 
 
+def _layer_norm_module(m: nn.LayerNorm) -> Callable:
+    return lambda x: Call(F.layer_norm, (x, m.normalized_shape, m.weight, m.bias, m.eps))
+
+
 def _max_pool_module(m: nn.MaxPool2d) -> Callable:
     shape = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices)
     return lambda x: _max_pool(x, *shape)
@@ -144,6 +148,7 @@ MODULES: dict[type, Callable] = {
     **arithmetic.MODULES,
     nn.Conv2d: _conv_module,
     nn.Identity: lambda m: _same,
+    nn.LayerNorm: _layer_norm_module,
     nn.Dropout: _dropout_module,
     nn.Dropout2d: _dropout_module,
     nn.PixelShuffle: lambda m: lambda x: _pixel_shuffle(x, m.upscale_factor),

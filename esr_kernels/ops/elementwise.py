@@ -94,7 +94,7 @@ def elementwise(
     =====================  ====================================================================
     add sub mul div        arithmetic
     min max                the smaller and the larger of two
-    clamp                  ``clamp(x, least, most)``
+    clamp addcmul          ``clamp(x, least, most)``, ``x + y * z``
     prelu elu              ``x`` for ``x >= 0``, else ``s * x``, ``s * (exp(x) - 1)``
     abs neg square         ``|x|``, ``-x``, ``x * x``
     sqrt rsqrt exp log     the root, one over it, and the natural ones

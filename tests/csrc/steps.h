@@ -3,6 +3,7 @@
 
 #include "program.h"
 #include "steps/bilinear.h"
+#include "steps/channel_norm.h"
 #include "steps/conv1x1.h"
 #include "steps/conv3x3.h"
 #include "steps/depthwise3x3.h"

@@ -33,6 +33,7 @@ SPELLINGS = {
     "softplus(x0)": [nn.Softplus(), F.softplus],
     "square(x0)": [lambda x: x**2, lambda x: x.pow(2), torch.square, lambda x: x.square()],
     "neg(x0)": [lambda x: -x, torch.neg],
+    "addcmul(x0, x0, c0)": [lambda x: torch.addcmul(x, x, torch.ones(1, 3, 1, 1).to(x) + 1)],
     "abs(x0)": [abs, torch.abs, lambda x: x.abs()],
     "exp(x0)": [torch.exp, lambda x: x.exp()],
     "div(1.0, x0)": [lambda x: 1 / x],

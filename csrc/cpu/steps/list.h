@@ -11,6 +11,7 @@
   X(strided_conv3x3, ConvRow)      \
   X(max_pool, MaxPoolRow)          \
   X(bilinear, BilinearRow)         \
+  X(channel_norm, ChannelNormRow)  \
   X(formula, FormulaRow)           \
   X(pixel_shuffle, ShuffleRow)
 
@@ -22,6 +23,7 @@ ESR_FOR_EACH_ROW_KERNEL(ESR_DECLARE)
 
 #ifdef ESR_ISA  // in kernels.cpp
 #include "bilinear_rows.h"
+#include "channel_norm_rows.h"
 #include "conv1x1_rows.h"
 #include "conv3x3_rows.h"
 #include "depthwise3x3_rows.h"

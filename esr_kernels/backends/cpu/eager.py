@@ -16,7 +16,7 @@ from esr_kernels import _C
 from ...op import Op
 from ..layout import memory_format
 from ..lowering.eager import EagerPrograms
-from .builder import MAX_FACTOR, MAX_SOURCES, OP_SET, isa, threads
+from .builder import BESIDE, MAX_FACTOR, MAX_SOURCES, OP_SET, isa, threads
 
 _programs = EagerPrograms(OP_SET)
 
@@ -45,11 +45,6 @@ def depthwise3x3_act(op: Op, x, *args):
     return program(op, x, *args)
 
 
-def elementwise(op: Op, *args):
-    # By itself it is a pass over memory or a few, and laying out the pictures takes as many.
-    return op.in_torch(*args)
-
-
 def conv3x3_pixel_shuffle(op: Op, x, weight, bias, upscale_factor, skip):
     if upscale_factor <= MAX_FACTOR:
         return program(op, x, weight, bias, upscale_factor, skip)
@@ -67,8 +62,13 @@ def selective_scan(op: Op, c, delta, A, B, K, D):
     return out.to(c.dtype)
 
 
-_SPECIALS = conv_act, depthwise3x3_act, conv3x3_pixel_shuffle, selective_scan, elementwise
-_SPECIAL = {f.__name__: f for f in _SPECIALS}
+def in_torch(op: Op, *args):
+    """Compute ``op`` by its formula."""
+    return op.in_torch(*args)
+
+
+_SPECIALS = conv_act, depthwise3x3_act, conv3x3_pixel_shuffle, selective_scan
+_SPECIAL = {f.__name__: f for f in _SPECIALS} | dict.fromkeys(BESIDE, in_torch)
 #: Names of the ops that this backend computes.
 COMPUTED = OP_SET.lower.keys() | _SPECIAL.keys()
 

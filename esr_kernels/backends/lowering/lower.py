@@ -43,5 +43,9 @@ def elementwise(b: Builder, inputs, formula, constants) -> int:
     return b.formula(inputs, simplest(formula), constants)
 
 
-_FUNCTIONS = conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle, elementwise
-LOWER = {f.__name__: f for f in _FUNCTIONS}
+def channel_norm(b: Builder, x, weight, bias, eps) -> int:
+    return b.channel_norm(x, weight, bias, eps)
+
+
+_CONVOLUTIONS = conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle
+LOWER = {f.__name__: f for f in (*_CONVOLUTIONS, elementwise, channel_norm)}

@@ -122,6 +122,17 @@ class Builder:
         self._channels[value] = self._channels[source]
         return value
 
+    def channel_norm(
+        self, source: int, weight: Tensor | None, bias: Tensor | None, eps: float
+    ) -> int:
+        """Layer norm over the channels of each pixel."""
+        channels = self._channels[source]
+        weight = torch.ones(channels) if weight is None else weight
+        bias = torch.zeros(channels) if bias is None else bias
+        value = self.program.channel_norm(source, numpy_of(weight), numpy_of(bias), eps)
+        self._channels[value] = channels
+        return value
+
     def formula(
         self, sources: Sequence[int], terms: Sequence[Term], constants: Sequence[Tensor]
     ) -> int:

@@ -2,6 +2,7 @@
 in place; each keeps what the graph computes, so any of them can be left out."""
 
 from .activation import fuse_activation
+from .channel_norm import fuse_channel_norm
 from .concat import elide_concat
 from .depthwise3x3_act import fuse_separable
 from .elementwise import fuse_elementwise
@@ -14,6 +15,7 @@ from .spab import fuse_spab
 from .tail import fuse_tail
 
 PASSES = (
+    fuse_channel_norm,  # before scales are folded: it has one
     fold_scale,
     fuse_esa,  # before residual sums are taken into convolutions: ESA has one inside
     fuse_activation,
