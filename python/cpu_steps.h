@@ -4,9 +4,11 @@
 
 #include "../csrc/cpu/program.h"
 #include "../csrc/cpu/steps/bilinear.h"
+#include "../csrc/cpu/steps/channel_norm.h"
 #include "../csrc/cpu/steps/conv1x1.h"
 #include "../csrc/cpu/steps/conv3x3.h"
 #include "../csrc/cpu/steps/depthwise3x3.h"
+#include "../csrc/cpu/steps/formula.h"
 #include "../csrc/cpu/steps/input.h"
 #include "../csrc/cpu/steps/max_pool.h"
 #include "../csrc/cpu/steps/output.h"
@@ -33,7 +35,7 @@ class CpuProgram : public Program {
 inline void check_sources(const CpuProgram&, const std::vector<int>& sources) {
   constexpr size_t kMost = 8;
   if (sources.empty() || sources.size() > kMost)
-    throw pybind11::value_error("a convolution takes 1 to 8 sources");
+    throw pybind11::value_error("a step takes 1 to 8 sources");
 }
 
 inline int max_factor(const CpuProgram&) { return 8; }
@@ -81,6 +83,55 @@ inline int add_bilinear(CpuProgram& program, int source, int like) {
   return program.add<Bilinear>(source, like);
 }
 
+inline Function function_of(const std::string& name) {
+  for (size_t i = 0; i < std::size(kFunctionNames); ++i)
+    if (name == kFunctionNames[i]) return Function(i);
+  throw pybind11::value_error("unknown function '" + name + "'");
+}
+
+// A function's name and its operands: sources, then constants, then the results of earlier terms.
+using NamedTerm = std::tuple<std::string, int, int>;
+
+inline std::vector<Term> terms_of(const std::vector<NamedTerm>& named, int given) {
+  std::vector<Term> terms;
+  for (const auto& [name, a, b] : named) {
+    const Term term{function_of(name), a, b, 0};
+    const int known = given + int(terms.size());
+    const bool second = takes_two(term.function) ? b >= 0 && b < known : b == -1;
+    if (a < 0 || a >= known || !second)
+      throw pybind11::value_error("the operands of '" + name + "' are not known yet");
+    terms.push_back(term);
+  }
+  if (terms.empty()) throw pybind11::value_error("a formula has at least one term");
+  return terms;
+}
+
+inline int add_formula(CpuProgram& program, const std::vector<int>& sources,
+                       const bindings::Array& constants, const std::vector<NamedTerm>& terms) {
+  int channels = 1;
+  for (int source : sources) {
+    bindings::check_value(program, source);
+    channels = std::max(channels, program.channels(source));
+  }
+  check_sources(program, sources);
+  for (int source : sources)
+    if (program.channels(source) != channels && program.channels(source) != 1)
+      throw pybind11::value_error("the sources' channels must be the same, or one");
+  if (constants.ndim() != 2 || (constants.shape(0) && constants.shape(1) != channels))
+    throw pybind11::value_error("constants must be [count, channels]");
+  const int count = int(constants.shape(0));
+  return program.add<Formula>(sources, FormulaSpec{channels, count, constants.data(),
+                                                   terms_of(terms, int(sources.size()) + count)});
+}
+
+inline int add_channel_norm(CpuProgram& program, int source, const bindings::Array& weight,
+                            const bindings::Array& bias, double eps) {
+  bindings::check_value(program, source);
+  if (weight.size() != program.channels(source) || bias.size() != program.channels(source))
+    throw pybind11::value_error("a norm's weight and bias must be [source's channels]");
+  return program.add<ChannelNorm>(source, weight.data(), bias.data(), eps);
+}
+
 inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
   using namespace pybind11::literals;
   program
@@ -89,6 +140,9 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
            "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
       .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")
+      .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a)
+      .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,
+           "Elementwise; terms are (function, operand, operand or -1).")
       .def("bilinear", &add_bilinear, "source"_a, "like"_a,
            "To the size of the value `like`, align_corners=False.");
 }

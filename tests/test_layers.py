@@ -23,7 +23,7 @@ LAYERS = (
     {"device_check"},
     {"ops"},
     {"backends"},
-    {"output", "op", "_C"},
+    {"output", "op", "formula", "_C"},
 )
 # What the order alone does not forbid: networks are plain torch, picture files are no tensors.
 # By the module that imports, or the folder it is in.

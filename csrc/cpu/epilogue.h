@@ -24,7 +24,8 @@ ESR_INLINE Vec gelu(Vec x) {
   p = fma(p, u, splat(0.6365904797f));
   p = fma(p, u, splat(1.128380928f));
   const Vec tail = .5f * exp_below_87(-z * p);  // Phi(-|x|), not quite 0 where it should be
-  return x < 0.f ? max_keep_nan(splat(-14.f), x) * tail : x - x * tail;
+  const Vec held = min_keep_nan(splat(14.f), max_keep_nan(splat(-14.f), x));
+  return x < 0.f ? held * tail : x - held * tail;
 }
 
 // How exactly a result needs its activation.

@@ -2,14 +2,12 @@
 
 A *word* takes the arguments of the spelling and returns a ``Call``, ``Same(x)`` where the result is
 the argument, or None where the arguments make it something else. A ``TypeError`` from a word means
-the same as None.
+the same as None. Those of ``arithmetic.py`` are here too.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,23 +17,8 @@ from torch.fx import Node
 
 from ..op import Op
 from ..ops import OPS
-
-
-@dataclass(frozen=True)
-class Call:
-    """``target(*args)``; ``in_place``: written over the first argument. Tensors in ``args`` become
-    constants."""
-
-    target: Callable
-    args: tuple
-    in_place: bool = False
-
-
-@dataclass(frozen=True)
-class Same:
-    """The result is this node."""
-
-    node: Node
+from . import arithmetic
+from .calls import Call, Same
 
 
 def _pair(v: Any) -> Any:
@@ -47,48 +30,6 @@ def _pair(v: Any) -> Any:
 def _conv(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     pairs = (_pair(stride), _pair(padding), _pair(dilation))
     return Call(torch.conv2d, (x, weight, bias, *pairs, groups))
-
-
-def _relu(x, inplace=False):
-    return Call(F.relu, (x,), inplace)
-
-
-def _leaky_relu(x, negative_slope=0.01, inplace=False):
-    return Call(F.leaky_relu, (x, float(negative_slope)), inplace)
-
-
-def _silu(x, inplace=False):
-    return Call(F.silu, (x,), inplace)
-
-
-def _gelu(x, approximate="none"):
-    return Call(F.gelu, (x,)) if approximate == "none" else None
-
-
-def _sigmoid(x):
-    return Call(torch.sigmoid, (x,))
-
-
-def _prelu(x, weight):
-    slopes = weight.meta.get("value") if isinstance(weight, Node) else weight
-    if slopes is not None and slopes.numel() == 1:
-        return Call(F.leaky_relu, (x, float(slopes)))
-    return Call(F.prelu, (x, weight))
-
-
-def _arithmetic(function: Callable) -> Callable:
-    def word(a, b, *, alpha=1, rounding_mode=None):
-        return Call(function, (a, b)) if alpha == 1 and rounding_mode is None else None
-
-    return word
-
-
-def _mul(a, b):
-    for x, gate in ((a, b), (b, a)):
-        written_out = isinstance(gate, Node) and gate.target is torch.sigmoid and gate.args[0] is x
-        if written_out and len(gate.users) == 1:
-            return Call(F.silu, (x,))
-    return Call(operator.mul, (a, b))
 
 
 def _cat(tensors, dim=0, axis=None):
@@ -153,38 +94,16 @@ CASTS = frozenset({"to", "type_as", "detach"})
 FIXED_CASTS = frozenset({"float", "half", "double", "bfloat16", "cpu", "cuda", "int", "long"})
 
 METHODS: dict[str, Callable] = {
-    "relu": _relu,
-    "sigmoid": _sigmoid,
-    "add": _arithmetic(operator.add),
-    "sub": _arithmetic(operator.sub),
-    "mul": _mul,
-    "multiply": _mul,
-    "div": _arithmetic(operator.truediv),
-    "true_divide": _arithmetic(operator.truediv),
+    **arithmetic.METHODS,
     "to": _cast,
     "type_as": _same,
     "detach": _same,
 }
 
 FUNCTIONS: dict[Any, Callable] = {
+    **arithmetic.FUNCTIONS,
+    **arithmetic.IN_PLACE,
     F.conv2d: _conv,
-    F.relu: _relu,
-    torch.relu: _relu,
-    F.leaky_relu: _leaky_relu,
-    F.silu: _silu,
-    F.gelu: _gelu,
-    F.sigmoid: _sigmoid,
-    torch.sigmoid: _sigmoid,
-    F.prelu: _prelu,
-    torch.prelu: _prelu,
-    operator.add: _arithmetic(operator.add),
-    torch.add: _arithmetic(operator.add),
-    operator.sub: _arithmetic(operator.sub),
-    torch.sub: _arithmetic(operator.sub),
-    operator.mul: _mul,
-    torch.mul: _mul,
-    operator.truediv: _arithmetic(operator.truediv),
-    torch.div: _arithmetic(operator.truediv),
     torch.cat: _cat,
     torch.concat: _cat,
     torch.concatenate: _cat,
@@ -196,17 +115,6 @@ FUNCTIONS: dict[Any, Callable] = {
     F.dropout: _dropout,
 }
 
-# In place: whether they may become new values, normalise.py decides.
-_IN_PLACE: dict[Any, Callable] = {
-    operator.iadd: _arithmetic(operator.add),
-    operator.isub: _arithmetic(operator.sub),
-    operator.imul: _mul,
-    operator.itruediv: _arithmetic(operator.truediv),
-    torch.relu_: _relu,
-    F.relu_: _relu,
-    F.leaky_relu_: _leaky_relu,
-}
-FUNCTIONS.update(_IN_PLACE)
 for _each in OPS:  # by both of the names that torch gives an op
     FUNCTIONS[_each.target] = FUNCTIONS[_each.target.overloadpacket] = _op(_each)
 
@@ -226,20 +134,20 @@ def _upsample_module(m: nn.Upsample) -> Callable:
     return lambda x: _interpolate(x, m.size, m.scale_factor, m.mode, m.align_corners)
 
 
+def _layer_norm_module(m: nn.LayerNorm) -> Callable:
+    return lambda x: Call(F.layer_norm, (x, m.normalized_shape, m.weight, m.bias, m.eps))
+
+
 def _max_pool_module(m: nn.MaxPool2d) -> Callable:
     shape = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices)
     return lambda x: _max_pool(x, *shape)
 
 
 MODULES: dict[type, Callable] = {
+    **arithmetic.MODULES,
     nn.Conv2d: _conv_module,
-    nn.ReLU: lambda m: lambda x: _relu(x, m.inplace),
-    nn.LeakyReLU: lambda m: lambda x: _leaky_relu(x, m.negative_slope, m.inplace),
-    nn.SiLU: lambda m: lambda x: _silu(x, m.inplace),
-    nn.GELU: lambda m: lambda x: _gelu(x, m.approximate),
-    nn.PReLU: lambda m: lambda x: _prelu(x, m.weight),
-    nn.Sigmoid: lambda m: _sigmoid,
     nn.Identity: lambda m: _same,
+    nn.LayerNorm: _layer_norm_module,
     nn.Dropout: _dropout_module,
     nn.Dropout2d: _dropout_module,
     nn.PixelShuffle: lambda m: lambda x: _pixel_shuffle(x, m.upscale_factor),

@@ -11,13 +11,11 @@ import torch.nn.functional as F
 from torch.fx import Graph, Node
 
 from ..op import called_op, is_result
+from .arithmetic import FORMULA_WORDS
 from .graph import shape, shapes, value
 
 # Every value of the result depends on the values at its own place only.
-_POINTWISE = frozenset(
-    {operator.add, operator.sub, operator.mul, operator.truediv, operator.getitem, torch.cat}
-    | {F.relu, F.leaky_relu, F.silu, F.gelu, F.prelu, torch.sigmoid, torch.tanh}
-)
+_POINTWISE = FORMULA_WORDS.keys() | {operator.getitem, torch.cat}
 
 
 def radius(graph: Graph) -> int | None:

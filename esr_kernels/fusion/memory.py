@@ -19,6 +19,7 @@ from torch.fx import Graph, Node
 
 from ..op import called_op
 from ..ops import OPS
+from .arithmetic import FORMULA_WORDS
 from .factories import MADE
 from .graph import calls, writes
 
@@ -45,6 +46,7 @@ _FRESH: frozenset[Callable] = frozenset(
         operator.gt,
         operator.ge,
     }
+    | set(FORMULA_WORDS)
     | set(MADE.values())
     | set(OPS)
 )

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 
 import torch
@@ -23,6 +22,8 @@ from ..op import called_op
 from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
 from . import canonical as words
 from . import memory
+from .arithmetic import FORMULA_WORDS
+from .calls import Call, Same
 from .factories import MADE
 from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
 from .trace import Traced
@@ -64,9 +65,8 @@ def _drop_copies(graph: Graph) -> None:
 
 
 _BLIND = frozenset(
-    {torch.conv2d, torch.cat, torch.sigmoid, F.interpolate, torch.max_pool2d, F.relu, F.silu}
-    | {F.leaky_relu, F.gelu, torch.pixel_shuffle}
-    | {operator.add, operator.sub, operator.mul, operator.truediv}
+    {torch.conv2d, torch.cat, F.interpolate, torch.max_pool2d, torch.pixel_shuffle}
+    | FORMULA_WORDS.keys()
 )
 
 
@@ -96,7 +96,7 @@ class _Normaliser:
                 weight = constant(self.graph, folded.weight, f"{node.target}.weight")
                 bias = constant(self.graph, folded.bias, f"{node.target}.bias")
             conv = Conv((node.args[0],), weight, bias, folded.act, folded.slope)
-            self.put(node, words.Call(CONV_ACT, conv.args))
+            self.put(node, Call(CONV_ACT, conv.args))
         elif type(module) in words.MODULES:
             self.translate(node, words.MODULES[type(module)](module), node.args)
         else:
@@ -132,7 +132,7 @@ class _Normaliser:
             return False
         if call is None:
             return False
-        if isinstance(call, words.Same):
+        if isinstance(call, Same):
             node.replace_all_uses_with(call.node)
             self.graph.erase_node(node)
             return True
@@ -147,7 +147,7 @@ class _Normaliser:
             self.overwrite(args[0], new)
         return True
 
-    def put(self, node: Node, call: words.Call) -> Node:
+    def put(self, node: Node, call: Call) -> Node:
         with self.graph.inserting_before(node):
             args = tuple(self.constant_for(node, a) for a in call.args)
             new = self.graph.call_function(call.target, args)
@@ -174,10 +174,10 @@ class _Normaliser:
             k = kernel.shape[-1]
             kept = padding in ((k // 2, k // 2), "same")
             if kept and groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
-                return words.Call(CONV_ACT, Conv((x,), weight, bias).args)
+                return Call(CONV_ACT, Conv((x,), weight, bias).args)
             if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
-                return words.Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
-        return words.Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
+                return Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
+        return Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def make(self, node: Node) -> None:
         """A tensor that code makes: on the device and in the dtype that the graph runs with."""

@@ -8,14 +8,19 @@ per op holds its schema and, as ``reference``, its meaning in plain torch.
 import copyreg
 
 from ..op import Op
+from .channel_norm import CHANNEL_NORM, channel_norm
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
 from .conv_act import CONV_ACT, conv_act
 from .depthwise3x3_act import DEPTHWISE3X3_ACT, depthwise3x3_act
+from .elementwise import ELEMENTWISE, elementwise
 from .esa import ESA, esa
 from .selective_scan import SELECTIVE_SCAN, selective_scan
 from .spab import SPAB, spab
 
-OPS = (CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN)
+OPS = (
+    *(CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
+    *(ELEMENTWISE, CHANNEL_NORM),
+)
 
 
 def _named(name: str) -> Op:
@@ -26,16 +31,20 @@ def _named(name: str) -> Op:
 copyreg.pickle(Op, lambda op: (_named, (op.name,)))
 
 __all__ = [
+    "CHANNEL_NORM",
     "CONV3X3_PIXEL_SHUFFLE",
     "CONV_ACT",
     "DEPTHWISE3X3_ACT",
+    "ELEMENTWISE",
     "ESA",
     "OPS",
     "SELECTIVE_SCAN",
     "SPAB",
+    "channel_norm",
     "conv3x3_pixel_shuffle",
     "conv_act",
     "depthwise3x3_act",
+    "elementwise",
     "esa",
     "selective_scan",
     "spab",

@@ -3,9 +3,11 @@
 
 #include "program.h"
 #include "steps/bilinear.h"
+#include "steps/channel_norm.h"
 #include "steps/conv1x1.h"
 #include "steps/conv3x3.h"
 #include "steps/depthwise3x3.h"
+#include "steps/formula.h"
 #include "steps/input.h"
 #include "steps/max_pool.h"
 #include "steps/output.h"

@@ -11,6 +11,8 @@
   X(strided_conv3x3, ConvRow)      \
   X(max_pool, MaxPoolRow)          \
   X(bilinear, BilinearRow)         \
+  X(channel_norm, ChannelNormRow)  \
+  X(formula, FormulaRow)           \
   X(pixel_shuffle, ShuffleRow)
 
 // Of instruction sets with matrix tiles only.
@@ -28,9 +30,11 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 
 #ifdef ESR_ISA  // in kernels.cpp
 #include "bilinear_rows.h"
+#include "channel_norm_rows.h"
 #include "conv1x1_rows.h"
 #include "conv3x3_rows.h"
 #include "depthwise3x3_rows.h"
+#include "formula_rows.h"
 #include "input_rows.h"
 #include "max_pool_rows.h"
 #include "output_rows.h"

@@ -2,13 +2,11 @@
 #pragma once
 
 #include "../blocks.h"
+#include "../functions.h"
 #include "max_pool.h"
 
 namespace esr {
 namespace ESR_ISA {
-
-// A NaN wins, as in torch.
-ESR_INLINE Vec larger(Vec a, Vec b) { return ((b > a) | (b != b)) ? b : a; }
 
 // The largest of `count` rows from `rows` on, pixels in their order.
 ESR_INLINE void largest_of_rows(const float* const* rows, int count, size_t channel,
@@ -20,7 +18,7 @@ ESR_INLINE void largest_of_rows(const float* const* rows, int count, size_t chan
     for (int p = 0; p < kTile; ++p) v[p] = load(rows[0] + at + p * kLanes);
     for (int i = 1; i < count; ++i) {
       ESR_UNROLL
-      for (int p = 0; p < kTile; ++p) v[p] = larger(v[p], load(rows[i] + at + p * kLanes));
+      for (int p = 0; p < kTile; ++p) v[p] = maximum(v[p], load(rows[i] + at + p * kLanes));
     }
     store_in_order(v, pixels + block * g.block_stride());
   }
@@ -33,7 +31,7 @@ ESR_INLINE void largest_ahead(float* pixels, int width, int kernel) {
     const int step = covered < kernel - covered ? covered : kernel - covered;
     for (int x = 0; x < width; x += kLanes) {
       const Vec here = load_unaligned(pixels + x), ahead = load_unaligned(pixels + x + step);
-      store_unaligned(pixels + x, larger(here, ahead));
+      store_unaligned(pixels + x, maximum(here, ahead));
     }
     covered += step;
   }

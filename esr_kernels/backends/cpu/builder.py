@@ -16,6 +16,9 @@ from ..lowering import program
 from ..lowering.lower import LOWER
 
 MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
+#: Ops that are left to torch by themselves: each is a pass over memory or a few, and laying out the
+#: pictures takes as many.
+BESIDE = frozenset({"elementwise", "channel_norm"})
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
 
 
@@ -104,8 +107,8 @@ def _supports(op: Op, args: tuple) -> bool:
 
 
 def _standalone(op: Op, args: tuple) -> bool:
-    # A 1x1 convolution by itself is left to torch, see eager.py.
-    return op.name != "conv_act" or args[1][-1:] != (1,)
+    # A 1x1 convolution by itself is left to torch too, see eager.py.
+    return op.name not in BESIDE and (op.name != "conv_act" or args[1][-1:] != (1,))
 
 
 OP_SET = program.OpSet("cpu", Builder, LOWER, _supports, _standalone)

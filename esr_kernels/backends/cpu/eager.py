@@ -16,7 +16,7 @@ from esr_kernels import _C
 from ...op import Op
 from ..layout import memory_format
 from ..lowering.eager import EagerPrograms
-from .builder import MAX_FACTOR, MAX_SOURCES, OP_SET, isa, threads
+from .builder import BESIDE, MAX_FACTOR, MAX_SOURCES, OP_SET, isa, threads
 
 _programs = EagerPrograms(OP_SET)
 
@@ -62,8 +62,13 @@ def selective_scan(op: Op, c, delta, A, B, K, D):
     return out.to(c.dtype)
 
 
+def in_torch(op: Op, *args):
+    """Compute ``op`` by its formula."""
+    return op.in_torch(*args)
+
+
 _SPECIALS = conv_act, depthwise3x3_act, conv3x3_pixel_shuffle, selective_scan
-_SPECIAL = {f.__name__: f for f in _SPECIALS}
+_SPECIAL = {f.__name__: f for f in _SPECIALS} | dict.fromkeys(BESIDE, in_torch)
 #: Names of the ops that this backend computes.
 COMPUTED = OP_SET.lower.keys() | _SPECIAL.keys()
 

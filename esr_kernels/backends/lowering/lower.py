@@ -6,6 +6,7 @@ returns the op's results. A backend that has a step for more of an op replaces i
 
 from __future__ import annotations
 
+from ...formula import simplest
 from .program import Builder, Shuffled
 
 
@@ -38,4 +39,13 @@ def conv3x3_pixel_shuffle(b: Builder, x, weight, bias, upscale_factor, skip) -> 
     return Shuffled(b.conv([x], weight, bias), upscale_factor, skip)
 
 
-LOWER = {f.__name__: f for f in (conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle)}
+def elementwise(b: Builder, inputs, formula, constants) -> int:
+    return b.formula(inputs, simplest(formula), constants)
+
+
+def channel_norm(b: Builder, x, weight, bias, eps) -> int:
+    return b.channel_norm(x, weight, bias, eps)
+
+
+_CONVOLUTIONS = conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle
+LOWER = {f.__name__: f for f in (*_CONVOLUTIONS, elementwise, channel_norm)}

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...formula import Operand, Term
 from ...op import Op
 
 
@@ -119,6 +120,40 @@ class Builder:
         """``source`` enlarged or reduced to the size of ``like``, with align_corners=False."""
         value = self.program.bilinear(source, like)
         self._channels[value] = self._channels[source]
+        return value
+
+    def channel_norm(
+        self, source: int, weight: Tensor | None, bias: Tensor | None, eps: float
+    ) -> int:
+        """Layer norm over the channels of each pixel."""
+        channels = self._channels[source]
+        weight = torch.ones(channels) if weight is None else weight
+        bias = torch.zeros(channels) if bias is None else bias
+        value = self.program.channel_norm(source, numpy_of(weight), numpy_of(bias), eps)
+        self._channels[value] = channels
+        return value
+
+    def formula(
+        self, sources: Sequence[int], terms: Sequence[Term], constants: Sequence[Tensor]
+    ) -> int:
+        """The terms, in the simplest words, of sources with as many channels each, or one."""
+        channels = max(self._channels[source] for source in sources)
+        rows = [c.detach().to("cpu", torch.float64) for c in constants]
+        numbers: list[float] = []
+        for value in (o.value for term in terms for o in term.operands if o.kind == "n"):
+            if value not in numbers:
+                numbers.append(value)
+                rows.append(torch.full((channels,), value, dtype=torch.float64))
+        start = {"x": 0, "c": len(sources), "n": len(sources) + len(constants)}
+        start["t"] = start["n"] + len(numbers)
+
+        def place(o: Operand) -> int:
+            return start[o.kind] + (numbers.index(o.value) if o.kind == "n" else o.number)
+
+        code = [(word, *map(place, parts), -1)[:3] for word, parts in terms]
+        table = torch.stack(rows) if rows else torch.empty(0, channels, dtype=torch.float64)
+        value = self.program.formula(list(sources), table.numpy(), code)
+        self._channels[value] = channels
         return value
 
     def output(self, result: int | Shuffled) -> None:

@@ -2,8 +2,10 @@
 in place; each keeps what the graph computes, so any of them can be left out."""
 
 from .activation import fuse_activation
+from .channel_norm import fuse_channel_norm
 from .concat import elide_concat
-from .depthwise3x3_act import fuse_pointwise
+from .depthwise3x3_act import fuse_separable
+from .elementwise import fuse_elementwise
 from .esa import fuse_esa
 from .linear import merge_linear
 from .residual import fuse_gate, fuse_residual
@@ -13,6 +15,7 @@ from .spab import fuse_spab
 from .tail import fuse_tail
 
 PASSES = (
+    fuse_channel_norm,  # before scales are folded: it has one
     fold_scale,
     fuse_esa,  # before residual sums are taken into convolutions: ESA has one inside
     fuse_activation,
@@ -23,5 +26,6 @@ PASSES = (
     elide_concat,
     merge_linear,
     fuse_residual,
-    fuse_pointwise,  # after merge_linear, which makes one convolution of a 3x3 and a 1x1
+    fuse_separable,  # after merge_linear, which makes one convolution of a 3x3 and a 1x1
+    fuse_elementwise,  # last: what no other op takes in
 )

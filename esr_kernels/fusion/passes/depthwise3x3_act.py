@@ -10,7 +10,7 @@ from ...ops import DEPTHWISE3X3_ACT
 from ..graph import bare_conv, depthwise_of, in_order, only_use, replace_with
 
 
-def fuse_pointwise(graph: Graph) -> None:
+def fuse_separable(graph: Graph) -> None:
     """``depthwise(conv1x1(x))``, the blueprint-separable convolution, where the 1x1 has one input,
     nothing after it, and no other reader.
 

@@ -1,0 +1,104 @@
+"""Layer norm over channels becomes ``channel_norm`` in any spelling; what only looks so, not."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_passes import computing, count, fuse
+from test_trace import From
+from torch import nn
+
+from esr_kernels.models.blocks.channel_norm import ChannelLayerNorm, PixelLayerNorm
+from esr_kernels.ops import CHANNEL_NORM
+
+
+def conv(channels: int = 3) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, 3, padding=1)
+
+
+def shifted(norm: nn.Module) -> nn.Module:
+    """The norm with weights that are not 1 and 0."""
+    for p in norm.parameters():
+        p.data.uniform_(0.5, 2)
+    return norm
+
+
+class ConvNext(nn.Module):
+    """As the networks after ConvNeXt have it, ``channels_first``."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = (nn.Parameter(torch.rand(3) + 0.5) for _ in range(2))
+
+    def forward(self, x):
+        mean = x.mean(1, keepdim=True)
+        square = (x - mean).pow(2).mean(1, keepdim=True)
+        x = (x - mean) / torch.sqrt(square + 1e-6)
+        return self.weight[:, None, None] * x + self.bias[:, None, None]
+
+
+def permuted(m, x):
+    y = F.layer_norm(m.c(x).permute(0, 2, 3, 1), (3,), m.n.weight, m.n.bias, 1e-5)
+    return y.permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [ChannelLayerNorm(3, 1e-6), PixelLayerNorm(3), ConvNext()],
+    ids=lambda n: type(n).__name__,
+)
+def test_norms_of_modules(norm):
+    graph = fuse(From(lambda m, x: m.n(m.c(x)), c=conv(), n=shifted(norm)))
+    assert computing(graph) == ["conv_act", "channel_norm"]
+    (node,) = [n for n in graph.nodes if n.target is CHANNEL_NORM]
+    assert node.args[1] is not None and node.args[2] is not None and node.args[3] in (1e-5, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "behind"),
+    [
+        (permuted, []),
+        (lambda m, x: m.n(m.c(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2), []),
+        (lambda m, x: F.relu(permuted(m, x)), ["relu"]),
+        (lambda m, x: 2 * permuted(m, x) + x, ["mul", "add"]),
+    ],
+)
+def test_norms_of_functions(function, behind):
+    graph = fuse(From(function, c=conv(), n=shifted(nn.LayerNorm(3))))
+    assert computing(graph) == ["conv_act", "channel_norm", *behind]
+
+
+def written(m, x, dim=1, second=1, keep=True, scale=torch.rsqrt, centre=True):
+    y = m.c(x)
+    centred = y - y.mean(dim, keepdim=keep)
+    square = (centred if centre else y).square().mean(second, keepdim=True)
+    return centred * scale(square + 1e-6)
+
+
+def test_without_factor():
+    assert computing(fuse(From(written, c=conv()))) == ["conv_act", "channel_norm"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dim": (2, 3)},
+        {"second": (2, 3)},
+        {"scale": torch.sqrt},
+        {"scale": torch.exp},
+        {"centre": False},
+    ],
+)
+def test_imposters(changed):
+    graph = fuse(From(lambda m, x: written(m, x, **changed), c=conv()))
+    assert count(graph, CHANNEL_NORM) == 0
+
+
+def test_imposters_of_layer_norm():
+    def rows(m, x):  # over rows of pixels
+        return F.layer_norm(m.c(x), x.shape[3:])
+
+    def elsewhere(m, x):
+        return F.layer_norm(m.c(x).permute(0, 2, 3, 1), (3,)).permute(0, 3, 2, 1)
+
+    for function in (rows, elsewhere):
+        assert count(fuse(From(function, c=conv())), CHANNEL_NORM) == 0
