@@ -56,7 +56,7 @@ def before_and_after(m, x):
     y = F.relu(m.a(x))
     z = m.b(y)
     s = m.writer(y)
-    return m.c(F.silu(z) + s + m.b(y))
+    return m.c(F.silu(z) + m.b(y) + s)
 
 
 def result_unused(m, x):
