@@ -27,7 +27,7 @@ from .calls import Call, Same
 from .factories import MADE
 from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
 from .trace import Traced
-from .values import Untraceable
+from .values import Untraceable, is_size
 
 
 def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
@@ -108,6 +108,8 @@ class _Normaliser:
         written = memory.written_in_place(node)
         if not (node.users or written):
             return  # a question that has been answered
+        if is_size(node):
+            return  # numbers, which have no words here
         if node.op == "call_method":
             if target in words.FIXED_CASTS:
                 raise Untraceable(f"it calls .{target}(), which fixes the dtype or device")

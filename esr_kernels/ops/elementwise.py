@@ -45,11 +45,11 @@ def _shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """Of the result. Raises ValueError where an input neither has it, nor 1 in its place."""
     whole = tuple(map(max, zip(*shapes, strict=True)))
     for i, (n, c, *size) in enumerate(shapes):
-        fits = n == whole[0] and c in (1, whole[1]) and tuple(size) in ((1, 1), whole[2:])
+        fits = n in (1, whole[0]) and c in (1, whole[1]) and tuple(size) in ((1, 1), whole[2:])
         if not fits:
             raise ValueError(
                 f"x[{i}] has shape {[n, c, *size]}, expected {list(whole)}, with 1 for the "
-                "channels or for both height and width where it is the same in all of them"
+                "batch, the channels, or both height and width, where all of them have the same"
             )
     return whole
 

@@ -50,7 +50,7 @@ class Builder(program.Builder):
     all else is computed in float32.
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(_C.Program(isa(), dtype == torch.bfloat16))
 
     def run(
@@ -60,6 +60,7 @@ class Builder(program.Builder):
         out: Sequence[Tensor] | None = None,
     ) -> list[Tensor]:
         """See the base class."""
+        inputs = _batches(inputs)
         like = inputs[0]
         size = self._size(inputs)
         read = [_rows(x) for x in inputs]
@@ -76,6 +77,12 @@ class Builder(program.Builder):
             if y.data_ptr() != given.data_ptr():
                 given.copy_(y)
         return list(out)
+
+
+def _batches(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Where one picture stands for a batch, as a batch of it that takes no memory."""
+    n = max(x.shape[0] for x in inputs)
+    return [x.expand(n, -1, -1, -1) if x.shape[0] == 1 else x for x in inputs]
 
 
 def formatted(y: Tensor, like: Tensor, dtype: torch.dtype) -> Tensor:
