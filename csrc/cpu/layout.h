@@ -14,12 +14,12 @@
 // Pixels, bfloat16. Channels are innermost, 32 to a slab, and a pixel of a slab is one cache line:
 //
 //   row  = slab 0, slab 1, ...
-//   slab = guard, pixel 0, pixel 1, ... up to a multiple of 64 pixels, guard    guard = a zero
-//   pixel
+//   slab = guard, pixel 0, pixel 1, ... up to a multiple of 64 pixels, guard
 //
-// So a matrix tile is 16 pixels of a slab wherever they begin, a neighbouring pixel is a
-// neighbouring line, and a concatenation is a list of slabs. Channels beyond the last are zeros;
-// pixels beyond the first one outside the picture hold anything: they meet no pixel inside.
+// A guard is a pixel of zeros. So a matrix tile is 16 pixels of a slab wherever they begin, a
+// neighbouring pixel is a neighbouring line, and a concatenation is a list of slabs. Channels
+// beyond the last are zeros; pixels beyond the first one outside the picture hold anything: they
+// meet no pixel inside.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +32,7 @@ enum class Format { planes, pixels };
 
 constexpr int kSlab = 32;         // channels
 constexpr int kPixelFloats = 16;  // of memory that a pixel of a slab takes
+constexpr int kTileOutputs = 16;  // output channels of a tile of weights
 
 constexpr int slabs_of(int channels) { return (channels + kSlab - 1) / kSlab; }
 

@@ -9,8 +9,6 @@
 namespace esr {
 namespace {
 
-constexpr int kTileOutputs = 16;  // output channels of a tile of weights
-
 // The nearest bfloat16, ties to even.
 float rounded(float v) {
   const auto bits = std::bit_cast<uint32_t>(v);

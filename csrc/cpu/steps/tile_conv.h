@@ -8,8 +8,7 @@
 
 namespace esr {
 
-constexpr int kTileOutputs = 16;  // output channels of a tile; a group is one or two
-constexpr int kTileBlocks = 3;    // of sums, under way at a time
+constexpr int kTileBlocks = 3;  // of sums, under way at a time
 
 // One product of a block: where pixel 0 meets its place of the filter, and how many pixels of the
 // older block have had their epilogue after it.
