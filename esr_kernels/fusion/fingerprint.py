@@ -131,11 +131,11 @@ def _entries(
 ) -> tuple[list[dict], list[dict]]:
     """The dictionaries of the modules, and copies of them: all parts of all, and all else of those
     whose tensors are the source."""
-    live = [part._modules for part in modules]
+    live: list[dict] = [part._modules for part in modules]
     live += [table for part in own for table in (part._parameters, part._buffers)]
-    saved = [dict(table) for table in live]
+    saved: list[dict] = [dict(table) for table in live]
     # A plan serves evaluation mode: made in training mode, it is one for after .eval().
-    mode = {"training": False} if module.training else {}
+    mode: dict = {"training": False} if module.training else {}
     saved += [{**part.__dict__, **mode} for part in own]
     return live + [part.__dict__ for part in own], saved
 
