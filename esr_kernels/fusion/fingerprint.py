@@ -53,13 +53,7 @@ class Fingerprint:
             part for path, part in module.named_modules() if not f"{path}.".startswith(closed)
         ]
         own = [part for part in self._modules if part not in rewritten]
-        # A plan serves evaluation mode: made in training mode, it is one for after .eval().
-        mode = {"training": False} if module.training else {}
-        self._tables = [part._modules for part in self._modules]
-        self._tables += [t for part in own for t in (part._parameters, part._buffers)]
-        self._saved = [dict(table) for table in self._tables]
-        self._tables += [part.__dict__ for part in own]
-        self._saved += [{**part.__dict__, **mode} for part in own]
+        self._tables, self._saved = _entries(module, self._modules, own)
         self._values = list(chain.from_iterable(map(dict.values, self._saved)))
         self._passing: dict[int, set[str]] = {}  # by the identity of the module's dictionary
         for name in passing:
@@ -130,6 +124,20 @@ class WhileHooked:
     def holds(self) -> bool:
         """Return true as long as there are any."""
         return any_global_hooks()
+
+
+def _entries(
+    module: nn.Module, modules: list[nn.Module], own: list[nn.Module]
+) -> tuple[list[dict], list[dict]]:
+    """The dictionaries of the modules, and copies of them: all parts of all, and all else of those
+    whose tensors are the source."""
+    live: list[dict] = [part._modules for part in modules]
+    live += [table for part in own for table in (part._parameters, part._buffers)]
+    saved: list[dict] = [dict(table) for table in live]
+    # A plan serves evaluation mode: made in training mode, it is one for after .eval().
+    mode: dict = {"training": False} if module.training else {}
+    saved += [{**part.__dict__, **mode} for part in own]
+    return live + [part.__dict__ for part in own], saved
 
 
 def _equal_entries(live: dict, saved: dict, passing: set[str]) -> bool:
