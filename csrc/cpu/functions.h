@@ -18,9 +18,9 @@ ESR_INLINE Vec square_root(Vec x) {
   return (Vec)_mm512_sqrt_ps((__m512)x);
 #elif defined(__AVX2__)
   return (Vec)_mm256_sqrt_ps((__m256)x);
-#elif defined(__SSE2__)
+#elif defined(__SSE2__) && ESR_LANES == 4
   return (Vec)_mm_sqrt_ps((__m128)x);
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && ESR_LANES == 4
   return (Vec)vsqrtq_f32((float32x4_t)x);
 #else
   ESR_UNROLL
