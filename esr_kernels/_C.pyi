@@ -73,7 +73,7 @@ class Program(_Steps):
     def isa(self) -> str: ...
     @property
     def has_tiles(self) -> bool:
-        """Whether its convolutions multiply in bfloat16, on matrix tiles."""
+        """True if its convolutions multiply in bfloat16, on matrix tiles."""
     def depthwise(
         self,
         source: int,

@@ -143,7 +143,7 @@ def written(terms: Sequence[Term]) -> str:
 
 
 def counts(text: str) -> tuple[int, int]:
-    """How many inputs and constants the formula needs."""
+    """Count the inputs and constants that the formula needs."""
     operands = [o for term in parse(text) for o in term.operands]
     inputs, constants = ([o.number + 1 for o in operands if o.kind == kind] for kind in "xc")
     return max(inputs, default=0), max(constants, default=0)

@@ -35,12 +35,15 @@ void run(CpuProgram& program, const std::vector<PictureTuple>& inputs,
 // (address, batch stride, token stride, stride between numbers), strides in floats
 using SequenceTuple = std::tuple<uintptr_t, size_t, size_t, size_t>;
 
-std::vector<const esr::Kernels*> kernels_here() {
+std::vector<const esr::Kernels*> kernels_built() {
   int count = 0;
   const auto built = esr::built_kernels(&count);
-  std::vector<const esr::Kernels*> list;
-  for (int i = 0; i < count; ++i)
-    if (!esr::missing(*built[i])) list.push_back(built[i]);
+  return {built, built + count};
+}
+
+std::vector<const esr::Kernels*> kernels_here() {
+  std::vector<const esr::Kernels*> list = kernels_built();
+  std::erase_if(list, [](const esr::Kernels* kernels) { return esr::missing(*kernels); });
   return list;
 }
 
@@ -88,27 +91,20 @@ uint64_t checksum(const std::vector<std::pair<uintptr_t, size_t>>& pieces) {
   return sum;
 }
 
-std::vector<std::string> built() {
-  int count = 0;
-  const auto kernels = esr::built_kernels(&count);
+std::vector<std::string> names_of(const std::vector<const esr::Kernels*>& list) {
   std::vector<std::string> names;
-  for (int i = 0; i < count; ++i) names.push_back(kernels[i]->name);
+  for (const esr::Kernels* kernels : list) names.push_back(kernels->name);
   return names;
 }
+
+std::vector<std::string> built() { return names_of(kernels_built()); }
+std::vector<std::string> runnable() { return names_of(kernels_here()); }
 
 std::vector<std::pair<std::string, std::string>> lacking() {
-  int count = 0;
-  const auto kernels = esr::built_kernels(&count);
   std::vector<std::pair<std::string, std::string>> list;
-  for (int i = 0; i < count; ++i)
-    if (const char* what = esr::missing(*kernels[i])) list.emplace_back(kernels[i]->name, what);
+  for (const esr::Kernels* kernels : kernels_built())
+    if (const char* what = esr::missing(*kernels)) list.emplace_back(kernels->name, what);
   return list;
-}
-
-std::vector<std::string> runnable() {
-  std::vector<std::string> names;
-  for (const esr::Kernels* kernels : kernels_here()) names.push_back(kernels->name);
-  return names;
 }
 
 }  // namespace

@@ -70,7 +70,10 @@ const char* missing_of_amx() {
 const char* missing([[maybe_unused]] const Kernels& kernels) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (!std::strcmp(kernels.name, "amx")) return missing_of_amx();
+  if (!std::strcmp(kernels.name, "amx")) {
+    static const char* const lack = missing_of_amx();  // asked at every eager call
+    return lack;
+  }
   if (!std::strcmp(kernels.name, "avx512") && !has_avx512()) return "the processor has no AVX-512";
   if (!std::strcmp(kernels.name, "avx2") &&
       !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")))

@@ -41,7 +41,7 @@ void Program::settle_formats() {
       const Format wanted = step.reads_as(i);
       if (values_[value].format == wanted) continue;
       if (!converted.count(value))
-        converted[value] = wanted == Format::pixels ? add<ToPixels>(value) : add<ToPlanes>(value);
+        if (!converted.count(value)) converted[value] = add<InFormat>(value, wanted);
       step.redirect(i, converted[value]);
     }
     steps_.push_back(std::move(steps[s]));

@@ -9,17 +9,13 @@
 namespace esr {
 namespace {
 
-// The nearest bfloat16, ties to even.
-float rounded(float v) {
+// The nearest bfloat16, ties to even; a NaN stays one.
+uint16_t bfloat16_of(float v) {
   const auto bits = std::bit_cast<uint32_t>(v);
-  if (std::isnan(v)) return v;
-  return std::bit_cast<float>((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+  return uint16_t((std::isnan(v) ? bits | 0x400000u : bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-uint16_t bfloat16_of(float v) {
-  const auto bits = std::bit_cast<uint32_t>(rounded(v));
-  return uint16_t((bits >> 16) | (std::isnan(v) ? 0x40u : 0u));
-}
+float rounded(float v) { return std::bit_cast<float>(uint32_t(bfloat16_of(v)) << 16); }
 
 // The input channel of a source that channel i of its slabs holds, and by which part of the weight
 // it is multiplied: the rounded one, or what rounding took (layout.h); -1: none.

@@ -65,7 +65,7 @@ def _groups(cases: Sequence[Case]) -> dict[str, list[Case]]:
 
 
 def _digits(cases: Sequence[Case]) -> str:
-    """Of results in less than float32: how near they are to float64."""
+    """List how near results in less than float32 are to float64."""
     lines = []
     for case in cases:
         if case.get("dtype", "float32") != "float32":

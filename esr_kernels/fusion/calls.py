@@ -1,4 +1,4 @@
-"""What the words of ``canonical.py`` and ``arithmetic.py`` answer."""
+"""Answers of the words of ``canonical.py`` and ``arithmetic.py``."""
 
 from __future__ import annotations
 

@@ -76,15 +76,13 @@ def _observed(
     state = state_of(twin)
     try:
         seen = observed(twin, torch.float64)
-    except Untraceable:
+    except Untraceable as in_float64:
         twin = private_copy(module, dtype=torch.float32).eval()
         state = state_of(twin)
         try:
             seen = observed(twin, torch.float32)
         except Untraceable:
-            seen = None
-        if seen is None:
-            raise
+            raise in_float64 from None
     put_back(state)  # code that behaves differently at its first call is followed from there
     return twin, *seen
 

@@ -44,7 +44,7 @@ class Replacement:
         return twin
 
     def __getstate__(self) -> dict:
-        """What a copy is made of."""
+        """Return the attributes that a copy is made of."""
         return dict(self.__dict__)
 
     def __setstate__(self, state: dict) -> None:

@@ -34,18 +34,9 @@ _MAKING = frozenset(
 #: Functions whose result never shares memory with an argument.
 _FRESH: frozenset[Callable] = frozenset(
     {getattr(torch, name) for name in _MAKING if hasattr(torch, name)}
-    | {F.relu, F.leaky_relu, F.silu, F.gelu, F.prelu, F.interpolate, F.softmax, F.pad}
-    | {F.avg_pool2d, F.linear, F.batch_norm, F.layer_norm, F.group_norm, F.unfold, F.fold}
-    | {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg}
-    | {
-        operator.matmul,
-        operator.eq,
-        operator.ne,
-        operator.lt,
-        operator.le,
-        operator.gt,
-        operator.ge,
-    }
+    | {F.interpolate, F.softmax, F.pad, F.avg_pool2d, F.linear, F.unfold, F.fold}
+    | {F.batch_norm, F.layer_norm, F.group_norm, operator.matmul, operator.pow, operator.neg}
+    | {operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge}
     | set(FORMULA_WORDS)
     | set(MADE.values())
     | set(OPS)

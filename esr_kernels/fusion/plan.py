@@ -66,8 +66,7 @@ class Plan:
     attributes: tuple[str, ...] = ()
 
     def compute(self, *inputs: Tensor) -> Any:
-        """What the module computes, by the fast way. Where it raises, the inputs are left as they
-        were."""
+        """Compute the module's results by the fast way. An error leaves the inputs as they were."""
         before = copied(inputs) if self.writes_input else inputs
         try:
             result = self.run(*inputs)

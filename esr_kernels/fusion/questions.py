@@ -1,4 +1,4 @@
-"""What a module's code asks about the shape of its input, and what it was told.
+"""Questions of a module's code about the shape of its input, and the answers that it got.
 
 A graph stands for the code as long as the answers stay. They are found without computing anything:
 torch runs shapes alone, on its device ``meta``.

@@ -245,7 +245,7 @@ def _changed(module: nn.Module, before: dict) -> list[str]:
 
 
 def _mode(device: torch.device) -> str | None:
-    """What the module's own code has switched on: none of it is on where it is followed."""
+    """Name the mode that the module's own code has switched on: where it is followed none is."""
     if torch.is_autocast_enabled(device.type):
         return "autocast"
     if torch.is_inference_mode_enabled():

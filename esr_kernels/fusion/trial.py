@@ -20,8 +20,7 @@ _Order = tuple[int, ...]
 
 
 class Results:
-    """What plain results are: their nest, and how they lie in memory for each way that the input
-    may lie there."""
+    """The nest of plain results, and how they lie in memory for each way that the input may."""
 
     def __init__(self, spec: TreeSpec, orders: dict[_Order, list[_Order | None]]):
         self._spec, self._orders = spec, orders

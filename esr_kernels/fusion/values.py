@@ -1,4 +1,4 @@
-"""What stands for a tensor, or for a number asked of one, while a module's code is followed."""
+"""Stand-ins for tensors, and for numbers asked of them, while a module's code is followed."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _check_args(inputs, formula, constants) -> None:
 
 
 def _shape(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Of the result. Raises ValueError where an input neither has it, nor 1 in its place."""
+    """Return the result's shape. Raises ValueError where an input has neither it nor 1 there."""
     whole = tuple(map(max, zip(*shapes, strict=True)))
     for i, (n, c, *size) in enumerate(shapes):
         fits = n in (1, whole[0]) and c in (1, whole[1]) and tuple(size) in ((1, 1), whole[2:])

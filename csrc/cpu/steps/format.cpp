@@ -4,19 +4,16 @@
 
 namespace esr {
 
-ToPixels::ToPixels(const Program& program, int source)
+InFormat::InFormat(const Program& program, int source, Format format)
     : Step({{source, {}}}, program.channels(source), program.resolution(source)),
-      kernel_(program.kernels().to_pixels) {}
+      kernel_(format == Format::pixels ? program.kernels().to_pixels : program.kernels().to_planes),
+      format_(format) {}
 
-void ToPixels::run(const TileRow& at) const {
-  kernel_({at.geometry, at.sources[0].row, channels(), at.out, at.rows});
+Format InFormat::reads_as(int /*read*/) const {
+  return format_ == Format::pixels ? Format::planes : Format::pixels;
 }
 
-ToPlanes::ToPlanes(const Program& program, int source)
-    : Step({{source, {}}}, program.channels(source), program.resolution(source)),
-      kernel_(program.kernels().to_planes) {}
-
-void ToPlanes::run(const TileRow& at) const {
+void InFormat::run(const TileRow& at) const {
   kernel_({at.geometry, at.sources[0].row, channels(), at.out, at.rows});
 }
 

@@ -1,4 +1,4 @@
-// A value in the other format: planes as pixels, and pixels as planes.
+// A value in the other format: planes as pixels, or pixels as planes.
 #pragma once
 
 #include "../step.h"
@@ -13,24 +13,16 @@ struct FormatRow {
   int rows;
 };
 
-class ToPixels : public Step {
+class InFormat : public Step {
  public:
-  ToPixels(const Program& program, int source);
-  Format makes() const override { return Format::pixels; }
+  InFormat(const Program& program, int source, Format format);  // of the result
+  Format reads_as(int read) const override;
+  Format makes() const override { return format_; }
   void run(const TileRow& at) const override;
 
  private:
   void (*kernel_)(const FormatRow&);
-};
-
-class ToPlanes : public Step {
- public:
-  ToPlanes(const Program& program, int source);
-  Format reads_as(int /*read*/) const override { return Format::pixels; }
-  void run(const TileRow& at) const override;
-
- private:
-  void (*kernel_)(const FormatRow&);
+  Format format_;
 };
 
 }  // namespace esr

@@ -8,11 +8,12 @@
 namespace esr {
 
 // With what follows the first operand a number, one for each channel, a value or a result.
-#define ESR_FOR_EACH_FUNCTION(X)                                                                \
-  X(add)                                                                                        \
-  X(sub)                                                                                        \
-  X(mul)                                                                                        \
-  X(div) X(min) X(max) X(prelu) X(elu) X(abs) X(sqrt) X(rsqrt) X(exp) X(log) X(sigmoid) X(tanh) \
+#define ESR_FOR_EACH_FUNCTION(X)                                                         \
+  X(add)                                                                                 \
+  X(sub)                                                                                 \
+  X(mul)                                                                                 \
+  X(div)                                                                                 \
+  X(min) X(max) X(prelu) X(elu) X(abs) X(sqrt) X(rsqrt) X(exp) X(log) X(sigmoid) X(tanh) \
       X(softplus) X(gelu)
 
 #define ESR_NAME(function) function,

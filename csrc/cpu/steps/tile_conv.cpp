@@ -6,8 +6,6 @@
 namespace esr {
 namespace {
 
-constexpr size_t kBlockFloats = 16 * kSlab;  // of sums: pixels, and output channels
-
 std::vector<Read> reads_of(const std::vector<int>& sources, int kernel, int residual) {
   std::vector<Read> reads;
   for (int source : sources) reads.push_back({source, Window::around(kernel / 2)});

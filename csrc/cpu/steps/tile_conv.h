@@ -8,7 +8,9 @@
 
 namespace esr {
 
-constexpr int kTileBlocks = 3;  // of sums, under way at a time
+constexpr int kTilePixels = 16;                               // of a tile
+constexpr int kTileBlocks = 3;                                // of sums, under way at a time
+constexpr size_t kBlockFloats = size_t(kTilePixels) * kSlab;  // of each
 
 // One product of a block: where pixel 0 meets its place of the filter, and how many pixels of the
 // older block have had their epilogue after it.

@@ -14,7 +14,7 @@
 namespace esr {
 namespace ESR_ISA {
 
-constexpr int kTilePixels = 16, kTileFloats = 256;  // of a tile; of memory
+constexpr int kTileFloats = 256;  // of memory that a tile takes
 
 // 16 pixels that are neighbours; or for a result in planes those of one phase of a block, so that
 // the sums of one channel, transposed, are a vector.
@@ -143,8 +143,7 @@ class PlanesFinisher {
 // one would wait until its sums have come to memory.
 template <class Finisher>
 inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
-  TileStep* const steps =
-      reinterpret_cast<TileStep*>(r.scratch + kTileBlocks * kTilePixels * kSlab);
+  TileStep* const steps = reinterpret_cast<TileStep*>(r.scratch + kTileBlocks * kBlockFloats);
   int count = 0;
   for (int row = 0; row < r.rows; ++row) count = list_steps(r, row, steps + row * count);
   const size_t stride = pixel_stride * kPixelFloats * sizeof(float);
@@ -156,7 +155,7 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
       b.tiles = r.out_channels - b.output > kTileOutputs ? 2 : 1;
       for (b.row = 0; b.row < r.rows; ++b.row) {
         for (b.x = first; b.x < first + pixel_stride; ++b.x) {
-          float* const sums = r.scratch + turn * kTilePixels * kSlab;
+          float* const sums = r.scratch + turn * kBlockFloats;
           Finisher finisher(r, older);
           const auto between = [&](const TileStep& step) { finisher.until(step.finished); };
           const TileStep* const here = steps + b.row * count;

@@ -16,10 +16,10 @@ from ..lowering import program
 from ..lowering.lower import LOWER
 
 MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
+MAX_FACTOR = 8  # of the kernels' pixel shuffle
 #: Ops that are left to torch by themselves: each is a pass over memory or a few, and laying out the
 #: pictures takes as many.
 BESIDE = frozenset({"elementwise", "channel_norm"})
-MAX_FACTOR = 8  # of the kernels' pixel shuffle
 
 
 def isa() -> str:
@@ -80,7 +80,7 @@ class Builder(program.Builder):
 
 
 def _batches(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Where one picture stands for a batch, as a batch of it that takes no memory."""
+    """Repeat a picture that stands for a batch, without taking memory for it."""
     n = max(x.shape[0] for x in inputs)
     return [x.expand(n, -1, -1, -1) if x.shape[0] == 1 else x for x in inputs]
 

@@ -82,7 +82,7 @@ def _same_difference(a: Any, b: Node) -> bool:
 
 
 def _mean_of(node: Any) -> Any:
-    """What the node is the mean of over the channels, which stay as one; None if it is no mean."""
+    """Return what the node averages over the channels, which stay as one; None if it does not."""
     if not isinstance(node, Node) or node.target not in ("mean", torch.mean) or not node.args:
         return None
     given = dict(zip(("dim", "keepdim"), node.args[1:], strict=False)) | node.kwargs
@@ -141,7 +141,7 @@ def _transposed(node: Node) -> _Norm | None:
 
 
 def _moved(node: Any, back: bool) -> Any:
-    """What the node moves the channels of: to the end, or from there back."""
+    """Return the node whose channels this one moves to the end, or from there back."""
     if not isinstance(node, Node) or node.kwargs:
         return None
     name = getattr(node.target, "__name__", node.target)

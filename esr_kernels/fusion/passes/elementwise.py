@@ -1,4 +1,4 @@
-"""What no other op takes in of arithmetic and activations becomes ``elementwise``."""
+"""Arithmetic and activations that no other op takes in become ``elementwise``."""
 
 from __future__ import annotations
 
