@@ -7,14 +7,10 @@
 
 namespace esr {
 
-// With what follows the first operand a number, one for each channel, a value or a result.
-#define ESR_FOR_EACH_FUNCTION(X)                                                         \
-  X(add)                                                                                 \
-  X(sub)                                                                                 \
-  X(mul)                                                                                 \
-  X(div)                                                                                 \
-  X(min) X(max) X(prelu) X(elu) X(abs) X(sqrt) X(rsqrt) X(exp) X(log) X(sigmoid) X(tanh) \
-      X(softplus) X(gelu)
+// Of two operands: the second is a number, one for each channel, a value or a result. Then of one.
+#define ESR_OF_TWO(X) X(add) X(sub) X(mul) X(div) X(min) X(max) X(prelu) X(elu)
+#define ESR_OF_ONE(X) X(abs) X(sqrt) X(rsqrt) X(exp) X(log) X(sigmoid) X(tanh) X(softplus) X(gelu)
+#define ESR_FOR_EACH_FUNCTION(X) ESR_OF_TWO(X) ESR_OF_ONE(X)
 
 #define ESR_NAME(function) function,
 enum class Function { ESR_FOR_EACH_FUNCTION(ESR_NAME) };
