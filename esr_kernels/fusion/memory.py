@@ -121,6 +121,7 @@ def storages(graph: Graph) -> dict[Node, Node]:
 
 
 def _written_calls(graph: Graph) -> list[Node]:
+    """The calls in place that stayed."""
     return [n for n in graph.nodes if writes(n) and n.op != "call_module"]
 
 
@@ -142,9 +143,7 @@ def written_constant(graph: Graph) -> bool:
     """Return true if something writes in place into the module's own tensors."""
     storage = storages(graph)
     own = {storage[n] for n in graph.nodes if n.op == "get_attr"}
-    return any(
-        writes(n) and storage[n.args[0]] in own for n in graph.nodes if n.op != "call_module"
-    )
+    return any(storage[n.args[0]] in own for n in _written_calls(graph))
 
 
 def writes_input(graph: Graph) -> bool:
