@@ -16,7 +16,7 @@ from esr_kernels.backends.check_process import Outcome
 from esr_kernels.backends.cuda import device
 from esr_kernels.backends.cuda.device import limits
 from esr_kernels.backends.verdicts import Verdict
-from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ESA, SPAB
+from esr_kernels.ops import CONV3X3_PIXEL_SHUFFLE, CONV_ACT, ELEMENTWISE, ESA, SPAB
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 OPS = (CONV_ACT, SPAB, ESA, CONV3X3_PIXEL_SHUFFLE)
@@ -50,6 +50,7 @@ def test_takes_its_ops_on_a_gpu(machine, op, dtype, capability):
         (SPAB, CPU, torch.float16, (9, 0), "the tensor is on cpu"),
         (SPAB, torch.device("meta"), torch.float16, (9, 0), "the tensor is on meta"),
         (SPAB, CUDA, torch.float64, (9, 0), "float64 is left to torch"),
+        (ELEMENTWISE, CUDA, torch.float16, (9, 0), "has no kernel for elementwise"),
         (UNKNOWN, CUDA, torch.float16, (9, 0), "has no kernel for no_such_op"),
         (SPAB, CUDA, torch.float16, (7, 5), "compute capability 7.5, and 8.0 is the least"),
         (SPAB, CUDA, torch.float16, (), "no GPU that torch can use"),

@@ -148,6 +148,21 @@ def test_a_network_with_sums_in_float16(monkeypatch, tolerance):
     tolerance(ours, plain(x.to(digits)).half(), exact(x.double()))
 
 
+def test_what_only_the_cpu_has_runs_in_torch(tolerance):
+    """Between two programs: an activation that no step of this device computes."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 20, 3, padding=1), nn.PReLU(20), nn.Conv2d(20, 3, 3, padding=1)
+    )
+    model = model.eval().requires_grad_(False).half()
+    plain, exact = copy.deepcopy(model), copy.deepcopy(model).double()
+    fast = esr_kernels.accelerate(model)
+    found = {(line.what, line.backend) for line in esr_kernels.explain(fast).lines}
+    assert found == {("conv_act", "cuda"), ("elementwise", "reference")}
+    x = image(*SIZES[0]).half()
+    tolerance(fast(x), plain(x), exact(x.double()))
+
+
 def test_what_is_too_wide_is_left_to_torch():
     x, weight = torch.rand(1, 800, 5, 6), torch.rand(4, 800, 1, 1)
     assert not OP_SET.supports(CONV_ACT, ([x.shape], weight.shape, None, "none", 0.0, None))

@@ -18,7 +18,7 @@ from torch.fx import GraphModule
 from ...op import Op
 from .. import gpu, verdicts
 from ..contract import Compiled
-from ..lowering.lower import LOWER
+from ..lowering.lower import COMMON
 from .device import sums_in_float16
 
 try:
@@ -28,7 +28,7 @@ except ImportError:
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 #: Names of the ops that this backend computes.
-COMPUTED = tuple(name for name in LOWER if name != "depthwise3x3_act")
+COMPUTED = tuple(COMMON)
 
 
 def refusal(op: Op, device: torch.device, dtype: torch.dtype) -> str | None:

@@ -14,7 +14,6 @@ from ...op import Op
 from .. import gpu
 from ..layout import empty_like
 from ..lowering import lower, program
-from . import COMPUTED
 from .device import current_stream, limits
 
 _FORMATS = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "tf32"}
@@ -103,7 +102,7 @@ def _picture(x: Tensor) -> tuple:
     return (x.data_ptr(), *x.stride(), _ELEMENTS[x.dtype])
 
 
-LOWER = {name: lower.LOWER[name] for name in COMPUTED} | {
+LOWER = lower.COMMON | {
     "spab": Builder.spab,
     "esa": Builder.esa,
 }

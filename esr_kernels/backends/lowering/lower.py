@@ -47,5 +47,6 @@ def channel_norm(b: Builder, x, weight, bias, eps) -> int:
     return b.channel_norm(x, weight, bias, eps)
 
 
-_CONVOLUTIONS = conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle
-LOWER = {f.__name__: f for f in (*_CONVOLUTIONS, elementwise, channel_norm)}
+#: Ops that programs of every device have.
+COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
+LOWER = COMMON | {f.__name__: f for f in (depthwise3x3_act, elementwise, channel_norm)}
