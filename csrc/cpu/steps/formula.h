@@ -2,17 +2,20 @@
 // is in the first-level cache.
 #pragma once
 
+#include <memory>
+
 #include "../buffer.h"
 #include "../step.h"
 
 namespace esr {
 
 // With what follows the first operand a number, one for each channel, a value or a result.
-#define ESR_FOR_EACH_FUNCTION(X)                                                               \
-  X(add)                                                                                       \
-  X(sub)                                                                                       \
-  X(mul) X(div) X(min) X(max) X(prelu) X(elu) X(abs) X(sqrt) X(rsqrt) X(exp) X(log) X(sigmoid) \
-      X(tanh) X(softplus) X(gelu)
+#define ESR_FOR_EACH_FUNCTION(X)                                                                \
+  X(add)                                                                                        \
+  X(sub)                                                                                        \
+  X(mul)                                                                                        \
+  X(div) X(min) X(max) X(prelu) X(elu) X(abs) X(sqrt) X(rsqrt) X(exp) X(log) X(sigmoid) X(tanh) \
+      X(softplus) X(gelu)
 
 #define ESR_NAME(function) function,
 enum class Function { ESR_FOR_EACH_FUNCTION(ESR_NAME) };
@@ -47,6 +50,7 @@ constexpr int kPieceVectors = 32;
 struct FormulaRow {
   const Geometry* geometry;
   const SourceRows* sources;  // with as many channels as the result, or 1
+  const bool* is_pixel;       // of each source: one pixel, for all of the result
   int source_count, constant_count, channels;
   const float* constants;  // [constants][channels]
   const Term* terms;
@@ -58,8 +62,9 @@ struct FormulaRow {
 
 class Formula : public Step {
  public:
-  // Throws std::invalid_argument where the sources differ in their resolution.
-  Formula(const Program& program, const std::vector<int>& sources, const FormulaSpec& spec);
+  // Throws std::invalid_argument where the sources differ in their resolution, but for those of one
+  // pixel.
+  Formula(Program& program, const std::vector<int>& sources, const FormulaSpec& spec);
   double cost() const override;
   size_t scratch_floats(const SourceRows* sources) const override;
   void run(const TileRow& at) const override;
@@ -69,6 +74,7 @@ class Formula : public Step {
 
   void (*kernel_)(const FormulaRow&);
   int constant_count_, lanes_, registers_ = 0;
+  std::unique_ptr<bool[]> is_pixel_;  // of each source
   Buffer constants_;
   std::vector<Term> terms_;
 };
