@@ -7,7 +7,9 @@ from typing import Any
 
 from torch.fx import Node
 
-from .graph import calls
+from ..op import called_op, is_result
+from .arithmetic import FORMULA_WORDS
+from .graph import calls, shape, shapes
 
 
 def owner(size: Any) -> Node | None:
@@ -27,6 +29,35 @@ def divided(size: Any) -> tuple[Node, int] | None:
         return None
     rows, columns = (_side(each, dim) for each, dim in zip(size, (2, 3), strict=True))
     return rows if rows is not None and rows == columns else None
+
+
+def same(a: Node, b: Node) -> bool:
+    """Return true if two tensors have the same height and width whatever the picture has."""
+    return _source(a) is _source(b)
+
+
+def _source(node: Node) -> Node:
+    """The tensor that the node has its height and width from."""
+    while (before := _before(node)) is not None:
+        node = before
+    return node
+
+
+def _before(node: Node) -> Node | None:
+    """An operand of which the node has height and width in every picture, if it surely has one."""
+    if is_result(node):
+        return node.args[0]
+    size, op = shape(node), called_op(node)
+    if op is not None and op.results > 1:
+        size = shape(op.activations_of(node.args)[0])
+    if size is None or len(size) != 4 or size[2:] == (1, 1):
+        return None
+    if op is None:
+        operands = node.all_input_nodes if calls(node, *FORMULA_WORDS) else []
+    else:
+        reach = op.reach(*shapes(node))
+        operands = op.activations_of(node.args) if reach is not None and reach[1] == 1 else []
+    return next((n for n in operands if (shape(n) or ())[2:] == size[2:]), None)
 
 
 def _side(node: Any, dim: int) -> tuple[Node, int] | None:

@@ -31,9 +31,9 @@ PASSES = (
     merge_linear,
     fuse_residual,
     fuse_separable,  # after merge_linear, which makes one convolution of a 3x3 and a 1x1
+    fuse_channel_part,
     fuse_resample,  # after ESA and the tail, which have some inside
     fuse_window_max,
     fuse_statistic,
-    fuse_channel_part,
     fuse_elementwise,  # last: what no other op takes in
 )

@@ -10,7 +10,7 @@ from torch.fx import Graph, Node
 
 from ...ops import WINDOW_MAX
 from ..graph import in_order, replace_with, shape, sweep
-from ..sizes import divided
+from ..sizes import divided, same
 
 
 def fuse_window_max(graph: Graph) -> None:
@@ -37,4 +37,4 @@ def _divisor(node: Node) -> int | None:
     if found is None or given.get("return_indices") or len(shape(x) or ()) != 4:
         return None
     like, divisor = found
-    return divisor if like is x else None
+    return divisor if same(like, x) else None
