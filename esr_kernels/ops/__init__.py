@@ -19,11 +19,13 @@ from .resample import RESAMPLE, resample
 from .selective_scan import SELECTIVE_SCAN, selective_scan
 from .spab import SPAB, spab
 from .statistic import STATISTIC, statistic
+from .strided_conv3x3 import STRIDED_CONV3X3, strided_conv3x3
 from .window_max import WINDOW_MAX, window_max
 
 OPS = (
     *(CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
     *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
+    STRIDED_CONV3X3,
 )
 
 
@@ -47,6 +49,7 @@ __all__ = [
     "SELECTIVE_SCAN",
     "SPAB",
     "STATISTIC",
+    "STRIDED_CONV3X3",
     "WINDOW_MAX",
     "channel_norm",
     "channel_part",
@@ -59,5 +62,6 @@ __all__ = [
     "selective_scan",
     "spab",
     "statistic",
+    "strided_conv3x3",
     "window_max",
 ]

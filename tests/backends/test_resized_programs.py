@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from images import image
+from operands import conv_weights
 from test_compile import Network
 from torch import nn
 
@@ -61,6 +62,22 @@ def test_window_max(windows, isa, monkeypatch):
         x[0, 1, 4, 5] = torch.nan
         ours = program(lambda op, x: op("window_max", x, *windows), x)
         assert torch.equal(ours.nan_to_num(9), REFERENCE["window_max"](x, *windows).nan_to_num(9))
+
+
+@every_isa
+def test_pooled_attention_with_three_convolutions(isa, tolerance, monkeypatch):
+    """As RFDN has it: a map is halved, pooled, filtered, and enlarged to the picture's size."""
+    monkeypatch.setenv("ESR_KERNELS_ISA", isa)
+    halving, filtering = conv_weights(5, 5), conv_weights(5, 5, seed=1)
+
+    def build(op, x):
+        like = [w.to(x.dtype) if torch.is_tensor(x) else w for w in (*halving, *filtering)]
+        small = op("window_max", op("strided_conv3x3", x, *like[:2]), 7, 3)
+        small = op("conv_act", [small], *like[2:], "relu", 0.0, None)
+        return op("resample", small, x, 1, "bilinear")
+
+    for size in SIZES:
+        compare(build, tolerance, picture(2, 5, *size))
 
 
 @every_isa

@@ -31,6 +31,7 @@ def arguments():
         "esa": (x, *narrow, *inner1, *inner, *inner, *back),
         "conv3x3_pixel_shuffle": (x, *tail, 2, x[:, :3]),
         "depthwise3x3_act": (x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1)),
+        "strided_conv3x3": (x, *same),
         "channel_part": (x, 1, 3),
         "resample": (x[..., :5, :7], x, 1, "bilinear"),
         "statistic": (x, "std", 0),

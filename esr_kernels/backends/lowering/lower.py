@@ -59,10 +59,14 @@ def statistic(b: Builder, x, measure, correction) -> int:
     return b.statistic(x, measure, correction)
 
 
+def strided_conv3x3(b: Builder, x, weight, bias) -> int:
+    return b.strided_conv(x, weight, bias)
+
+
 def window_max(b: Builder, x, kernel, stride) -> int:
     return b.max_pool(x, kernel, stride) if kernel else b.adaptive_max_pool(x, stride)
 
 
 _CONVOLUTIONS = conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle
-_OTHERS = elementwise, channel_norm, channel_part, resample, statistic, window_max
+_OTHERS = elementwise, channel_norm, channel_part, resample, statistic, strided_conv3x3, window_max
 LOWER = {f.__name__: f for f in (*_CONVOLUTIONS, *_OTHERS)}

@@ -67,9 +67,16 @@ def _conv3x3_pixel_shuffle(x, weight, bias, upscale_factor, skip) -> Size | None
     return SHUFFLED if skip in (None, x) else None
 
 
+def _strided_conv3x3(x, *_) -> Size | None:
+    return x.after(3, 2)
+
+
 def _statistic(*_) -> Size | None:
     return ONE
 
 
-_FUNCTIONS = _elementwise, _window_max, _resample, _statistic, _conv3x3_pixel_shuffle
+_FUNCTIONS = (
+    *(_elementwise, _window_max, _resample, _statistic),
+    *(_conv3x3_pixel_shuffle, _strided_conv3x3),
+)
 _RULES = {f.__name__.lstrip("_"): f for f in _FUNCTIONS}

@@ -15,6 +15,7 @@ from .scale import fold_scale
 from .selective_scan import fuse_selective_scan
 from .spab import fuse_spab
 from .statistic import fuse_statistic
+from .strided_conv3x3 import fuse_strided_conv3x3
 from .tail import fuse_tail
 from .window_max import fuse_window_max
 
@@ -34,6 +35,7 @@ PASSES = (
     fuse_channel_part,
     fuse_resample,  # after ESA and the tail, which have some inside
     fuse_window_max,
+    fuse_strided_conv3x3,
     fuse_statistic,
     fuse_elementwise,  # last: what no other op takes in
 )
