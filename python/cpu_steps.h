@@ -11,6 +11,7 @@
 #include "../csrc/cpu/steps/depthwise3x3.h"
 #include "../csrc/cpu/steps/formula.h"
 #include "../csrc/cpu/steps/input.h"
+#include "../csrc/cpu/steps/join.h"
 #include "../csrc/cpu/steps/max_pool.h"
 #include "../csrc/cpu/steps/nearest.h"
 #include "../csrc/cpu/steps/output.h"
@@ -96,6 +97,12 @@ inline int add_adaptive_max_pool(CpuProgram& program, int source, int divisor) {
   bindings::check_value(program, source);
   if (divisor < 1) throw pybind11::value_error("a divisor must be 1 or more");
   return program.add<AdaptiveMaxPool>(source, divisor);
+}
+
+inline int add_join(CpuProgram& program, const std::vector<int>& sources) {
+  for (int source : sources) bindings::check_value(program, source);
+  check_sources(program, sources);
+  return program.add<Join>(sources);
 }
 
 inline int add_part(CpuProgram& program, int source, int first, int count) {
@@ -187,6 +194,7 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
            "To the size of the value `like` or by the factor, align_corners=False.")
       .def("nearest", &add_resampling<Nearest>, "source"_a, "like"_a = -1, "factor"_a = 1)
       .def("adaptive_max_pool", &add_adaptive_max_pool, "source"_a, "divisor"_a)
+      .def("join", &add_join, "sources"_a)
       .def("part", &add_part, "source"_a, "first"_a, "count"_a, "Some of the channels.")
       .def("statistic", &add_statistic, "source"_a, "measure"_a, "correction"_a,
            "mean, var or std over the picture.")

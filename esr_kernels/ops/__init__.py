@@ -8,6 +8,7 @@ per op holds its schema and, as ``reference``, its meaning in plain torch.
 import copyreg
 
 from ..op import Op
+from .channel_join import CHANNEL_JOIN, channel_join
 from .channel_norm import CHANNEL_NORM, channel_norm
 from .channel_part import CHANNEL_PART, channel_part
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
@@ -25,6 +26,7 @@ from .window_max import WINDOW_MAX, window_max
 OPS = (
     *(CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
     *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
+    CHANNEL_JOIN,
     STRIDED_CONV3X3,
 )
 
@@ -37,6 +39,7 @@ def _named(name: str) -> Op:
 copyreg.pickle(Op, lambda op: (_named, (op.name,)))
 
 __all__ = [
+    "CHANNEL_JOIN",
     "CHANNEL_NORM",
     "CHANNEL_PART",
     "CONV3X3_PIXEL_SHUFFLE",
@@ -51,6 +54,7 @@ __all__ = [
     "STATISTIC",
     "STRIDED_CONV3X3",
     "WINDOW_MAX",
+    "channel_join",
     "channel_norm",
     "channel_part",
     "conv3x3_pixel_shuffle",

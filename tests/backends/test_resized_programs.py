@@ -120,6 +120,12 @@ def test_channel_part(part):
     assert torch.equal(ours, x[:, part[0] : sum(part)])
 
 
+def test_channel_join():
+    inputs = [picture(2, c, 9, 70, seed=c) for c in (1, 5, 2)]
+    ours = program(lambda op, *x: op("channel_join", x), *inputs)
+    assert torch.equal(ours, torch.cat(inputs, 1))
+
+
 @every_isa
 def test_one_pixel_for_a_picture(isa, tolerance, monkeypatch):
     """Before and behind other operands, of all channels and of one."""

@@ -10,6 +10,7 @@
 #include "steps/depthwise3x3.h"
 #include "steps/formula.h"
 #include "steps/input.h"
+#include "steps/join.h"
 #include "steps/max_pool.h"
 #include "steps/nearest.h"
 #include "steps/output.h"

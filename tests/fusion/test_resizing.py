@@ -100,5 +100,12 @@ def test_a_convolution_that_halves():
         assert computing(graph) == ["conv_act", "conv2d"]
 
 
+def test_a_concatenation_that_no_convolution_reads():
+    both = From(lambda m, x: torch.cat([m.c(x), x], 1).tanh(), c=conv())
+    assert computing(fuse(both)) == ["conv_act", "channel_join", "tanh"]
+    below = From(lambda m, x: torch.cat([m.c(x), x], 2).tanh(), c=conv())
+    assert "channel_join" not in computing(fuse(below))
+
+
 def test_a_slice_of_all_channels_is_none():
     assert "channel_part" not in computing(fuse(From(lambda m, x: m.c(x)[:, :3] + 1, c=conv())))

@@ -32,6 +32,7 @@ def arguments():
         "conv3x3_pixel_shuffle": (x, *tail, 2, x[:, :3]),
         "depthwise3x3_act": (x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1)),
         "strided_conv3x3": (x, *same),
+        "channel_join": ([x, x[:, :2]],),
         "channel_part": (x, 1, 3),
         "resample": (x[..., :5, :7], x, 1, "bilinear"),
         "statistic": (x, "std", 0),
@@ -43,7 +44,15 @@ def arguments():
 
 
 OPS = {op.name: op for op in ops.OPS}
-BESIDE = {"elementwise", "channel_norm", "channel_part", "resample", "statistic", "window_max"}
+BESIDE = {
+    "elementwise",
+    "channel_norm",
+    "channel_part",
+    "resample",
+    "statistic",
+    "window_max",
+    "channel_join",
+}
 
 
 @pytest.mark.parametrize("name", OPS)

@@ -19,8 +19,10 @@ MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
 #: Ops that are left to torch by themselves: each is a pass over memory or a few, and laying out the
 #: pictures takes as many.
 BESIDE = frozenset(
-    ("elementwise", "channel_norm", "channel_part", "resample", "statistic", "window_max")
-    + ("strided_conv3x3",)
+    {
+        *("elementwise", "channel_norm", "channel_part", "resample", "statistic", "window_max"),
+        *("strided_conv3x3", "channel_join"),
+    }
 )
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
 

@@ -47,6 +47,10 @@ def channel_norm(b: Builder, x, weight, bias, eps) -> int:
     return b.channel_norm(x, weight, bias, eps)
 
 
+def channel_join(b: Builder, inputs) -> int:
+    return b.join(inputs)
+
+
 def channel_part(b: Builder, x, first, count) -> int:
     return b.part(x, first, count)
 
@@ -68,5 +72,6 @@ def window_max(b: Builder, x, kernel, stride) -> int:
 
 
 _CONVOLUTIONS = conv_act, depthwise3x3_act, spab, esa, conv3x3_pixel_shuffle
-_OTHERS = elementwise, channel_norm, channel_part, resample, statistic, strided_conv3x3, window_max
+_RESIZING = resample, statistic, strided_conv3x3, window_max
+_OTHERS = elementwise, channel_norm, channel_part, channel_join, *_RESIZING
 LOWER = {f.__name__: f for f in (*_CONVOLUTIONS, *_OTHERS)}

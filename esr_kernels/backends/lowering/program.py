@@ -135,6 +135,12 @@ class Builder:
         value = getattr(self.program, mode)(source, _optional(like), factor)
         return self._made(value, source)
 
+    def join(self, sources: Sequence[int]) -> int:
+        """The channels of all sources."""
+        value = self.program.join(list(sources))
+        self._channels[value] = sum(self._channels[source] for source in sources)
+        return value
+
     def part(self, source: int, first: int, count: int) -> int:
         """Some neighbouring channels."""
         value = self.program.part(source, first, count)

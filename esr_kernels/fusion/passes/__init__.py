@@ -2,6 +2,7 @@
 in place; each keeps what the graph computes, so any of them can be left out."""
 
 from .activation import fuse_activation
+from .channel_join import fuse_channel_join
 from .channel_norm import fuse_channel_norm
 from .channel_part import fuse_channel_part
 from .concat import elide_concat
@@ -35,6 +36,7 @@ PASSES = (
     fuse_channel_part,
     fuse_resample,  # after ESA and the tail, which have some inside
     fuse_window_max,
+    fuse_channel_join,
     fuse_strided_conv3x3,
     fuse_statistic,
     fuse_elementwise,  # last: what no other op takes in
