@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../csrc/cpu/program.h"
+#include "../csrc/cpu/steps/adaptive_max_pool.h"
 #include "../csrc/cpu/steps/bilinear.h"
 #include "../csrc/cpu/steps/channel_norm.h"
 #include "../csrc/cpu/steps/conv1x1.h"
@@ -10,8 +11,12 @@
 #include "../csrc/cpu/steps/depthwise3x3.h"
 #include "../csrc/cpu/steps/formula.h"
 #include "../csrc/cpu/steps/input.h"
+#include "../csrc/cpu/steps/join.h"
 #include "../csrc/cpu/steps/max_pool.h"
+#include "../csrc/cpu/steps/nearest.h"
 #include "../csrc/cpu/steps/output.h"
+#include "../csrc/cpu/steps/part.h"
+#include "../csrc/cpu/steps/statistic.h"
 #include "../csrc/cpu/steps/strided_conv3x3.h"
 #include "../csrc/cpu/steps/tile_conv.h"
 #include "specs.h"
@@ -77,10 +82,54 @@ inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride)
   return program.add<MaxPool>(source, kernel, stride);
 }
 
-inline int add_bilinear(CpuProgram& program, int source, int like) {
+// To the size of the value `like`, or so many times the size where that is -1.
+template <class Kind>
+int add_resampling(CpuProgram& program, int source, int like, int factor) {
   bindings::check_value(program, source);
-  bindings::check_value(program, like);
-  return program.add<Bilinear>(source, like);
+  if (like >= 0) {
+    bindings::check_value(program, like);
+    return program.add<Kind>(source, program.resolution(like));
+  }
+  if (factor < 1) throw pybind11::value_error("a factor must be 1 or more");
+  return program.add<Kind>(
+      source, program.axes().sampled(program.resolution(source), Sampling::enlarging(factor)));
+}
+
+inline int add_adaptive_max_pool(CpuProgram& program, int source, int divisor) {
+  bindings::check_value(program, source);
+  if (divisor < 1) throw pybind11::value_error("a divisor must be 1 or more");
+  return program.add<AdaptiveMaxPool>(source, divisor);
+}
+
+inline int add_join(CpuProgram& program, const std::vector<int>& sources) {
+  for (int source : sources) bindings::check_value(program, source);
+  check_sources(program, sources);
+  return program.add<Join>(sources);
+}
+
+inline int add_part(CpuProgram& program, int source, int first, int count) {
+  bindings::check_value(program, source);
+  if (first < 0 || count < 1 || first + count > program.channels(source))
+    throw pybind11::value_error("a part must be channels of its source");
+  return program.add<Part>(source, first, count);
+}
+
+inline int add_statistic(CpuProgram& program, int source, const std::string& measure,
+                         int correction) {
+  bindings::check_value(program, source);
+  for (const auto& [name, kind] :
+       {std::pair{"mean", Measure::mean}, {"var", Measure::variance}, {"std", Measure::deviation}})
+    if (measure == name)
+      return program.add<Statistic>(program.add<RowStatistic>(source), kind, correction);
+  throw pybind11::value_error("unknown measure '" + measure + "'");
+}
+
+// Rows and columns of a value for pictures of this size.
+inline std::pair<int, int> size_of(CpuProgram& program, int value, int height, int width) {
+  bindings::check_value(program, value);
+  const Resolution r = program.resolution(value);
+  return {program.axes().length(r.rows, height, width),
+          program.axes().length(r.columns, height, width)};
 }
 
 inline Function function_of(const std::string& name) {
@@ -143,8 +192,19 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
       .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a)
       .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,
            "Elementwise; terms are (function, operand, operand or -1).")
-      .def("bilinear", &add_bilinear, "source"_a, "like"_a,
-           "To the size of the value `like`, align_corners=False.");
+      .def("bilinear", &add_resampling<Bilinear>, "source"_a, "like"_a = -1, "factor"_a = 1,
+           "To the size of the value `like` or by the factor, align_corners=False.")
+      .def("nearest", &add_resampling<Nearest>, "source"_a, "like"_a = -1, "factor"_a = 1)
+      .def("adaptive_max_pool", &add_adaptive_max_pool, "source"_a, "divisor"_a)
+      .def("join", &add_join, "sources"_a)
+      .def("part", &add_part, "source"_a, "first"_a, "count"_a, "Some of the channels.")
+      .def("statistic", &add_statistic, "source"_a, "measure"_a, "correction"_a,
+           "mean, var or std over the picture.")
+      .def(
+          "pixel",
+          [](CpuProgram& p, int channels) { return p.add<Input>(channels, nullptr, true); },
+          "channels"_a, "An input of one pixel.")
+      .def("size_of", &size_of, "value"_a, "height"_a, "width"_a);
 }
 
 }  // namespace esr

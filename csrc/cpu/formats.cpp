@@ -40,8 +40,7 @@ void Program::settle_formats() {
       const int value = step.reads()[i].value;
       const Format wanted = step.reads_as(i);
       if (values_[value].format == wanted) continue;
-      if (!converted.count(value))
-        if (!converted.count(value)) converted[value] = add<InFormat>(value, wanted);
+      if (!converted.count(value)) converted[value] = add<InFormat>(value, wanted);
       step.redirect(i, converted[value]);
     }
     steps_.push_back(std::move(steps[s]));

@@ -8,13 +8,25 @@
 
 namespace esr {
 
-// One pixel for each place that a window of `kernel` pixels has, `stride` pixels apart: the rule of
-// pooling and of strided convolutions without padding.
+// How many pixels an axis has for those of another. One for each place that a window of `kernel`
+// pixels has, `stride` pixels apart: the rule of pooling and of strided convolutions without
+// padding. Or `factor` for each pixel; or one for all of them, which is written as a kernel of 0.
 struct Sampling {
   int kernel, stride;
+  int factor = 1;
 
-  int count(int pixels) const { return pixels < kernel ? 0 : (pixels - kernel) / stride + 1; }
-  int least(int count) const { return (count - 1) * stride + kernel; }  // pixels that give so many
+  static constexpr Sampling to_one() { return {0, 1}; }
+  static constexpr Sampling enlarging(int factor) { return {1, 1, factor}; }
+
+  int count(int pixels) const {
+    if (kernel == 0) return 1;
+    return pixels < kernel ? 0 : ((pixels - kernel) / stride + 1) * factor;
+  }
+  // Pixels that give so many.
+  int least(int count) const {
+    if (kernel == 0) return 1;
+    return ((count + factor - 1) / factor - 1) * stride + kernel;
+  }
   bool operator==(const Sampling&) const = default;
 };
 
@@ -41,6 +53,9 @@ class Axes {
   Resolution sampled(Resolution of, Sampling rule) {
     return {sampled(of.rows, rule), sampled(of.columns, rule)};
   }
+
+  // Of values that are one pixel in every picture, whatever they are computed from.
+  Resolution one() { return sampled(kPicture, Sampling::to_one()); }
 
   int length(int axis, int height, int width) const {
     if (axis <= kWidth) return axis == kHeight ? height : width;

@@ -147,6 +147,7 @@ MODULES: dict[type, Callable] = {
     **arithmetic.MODULES,
     nn.Conv2d: _conv_module,
     nn.Identity: lambda m: _same,
+    nn.AdaptiveAvgPool2d: lambda m: lambda x: Call(F.adaptive_avg_pool2d, (x, m.output_size)),
     nn.LayerNorm: _layer_norm_module,
     nn.Dropout: _dropout_module,
     nn.Dropout2d: _dropout_module,

@@ -232,8 +232,11 @@ def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtyp
     plan.run, named = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
     plan.gains = any(backend != backends.REFERENCE for backend in named.values())
     inputs = tuple(x.to(plan.device, plan.dtype) for x in fused.inputs)
-    plain = with_attributes(twin, plan.attributes)
-    plan.results = try_out(plan.run, plain, inputs, fused.expected, compute_dtype)
+    plain = rounded = with_attributes(twin, plan.attributes)
+    if compute_dtype != plan.dtype:
+        coarse = private_copy(twin, plan.device, compute_dtype)
+        rounded = with_attributes(coarse, plan.attributes)
+    plan.results = try_out(plan.run, plain, rounded, inputs, fused.expected, compute_dtype)
     for path, part in parts.items():
         part.hold(module.get_submodule(path))
     return named

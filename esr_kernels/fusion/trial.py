@@ -56,14 +56,17 @@ def _laid(y: Any, order: _Order | None) -> Any:
 def try_out(
     run: Callable[..., Any],
     plain: Callable[..., Any],
+    rounded: Callable[..., Any],
     inputs: tuple[Tensor, ...],
     exact: Any,
     compute_dtype: torch.dtype,
 ) -> Results:
-    """Runs both on ``inputs`` in either memory format, and returns what the plain results are like.
+    """Runs them on ``inputs`` in either memory format, and returns what the plain results are like.
 
-    ``exact``: the result in float64. Raises ``Untraceable`` where ``run`` computes something
-    else, or writes something else into its input.
+    ``rounded``: the plain module in ``compute_dtype``; what that makes of noise, which ``inputs``
+    are, may have no digit left, and ``run`` may be as far from ``exact``, the result in float64.
+    Raises ``Untraceable`` where it computes something else, or writes something else into its
+    input.
     """
     spec = tree_flatten(exact)[1]
     orders = {}
@@ -73,29 +76,51 @@ def try_out(
             expected = plain(*kept)
         except (RuntimeError, ValueError):  # it does not run in its own dtype, or so laid out
             continue
-        if not same([run(*given), given], [expected, kept], [exact, kept], compute_dtype):
+        torchs = [expected, kept]
+        if rounded is not plain:
+            torchs = _own_rounding(rounded, inputs, layout, compute_dtype) or torchs
+        if not same([run(*given), given], [expected, kept], torchs, [exact, kept], compute_dtype):
             raise Untraceable("its program does not compute what the module computes")
         orders[_order(given[0])] = list(map(_order_unless_contiguous, tree_flatten(expected)[0]))
     return Results(spec, orders)
 
 
-def same(ours: Any, plain: Any, exact: Any, dtype: torch.dtype) -> bool:
-    """Return true if results in ``dtype`` are equal in half of their digits, or as near to the
-    exact ones as those of torch; a term that is missing or was read too late is far larger."""
-    nests = [tree_flatten(nest)[0] for nest in (ours, plain, exact)]
+def _own_rounding(
+    rounded: Callable[..., Any],
+    inputs: tuple[Tensor, ...],
+    layout: torch.memory_format,
+    dtype: torch.dtype,
+) -> list | None:
+    given = [x.to(dtype, memory_format=layout, copy=True) for x in inputs]
+    try:
+        return [rounded(*given), given]
+    except (RuntimeError, ValueError):  # it does not run in that dtype
+        return None
+
+
+def same(ours: Any, plain: Any, torchs: Any, exact: Any, dtype: torch.dtype) -> bool:
+    """Return true if ``ours`` are results like ``plain``, and computed in ``dtype`` equal to the
+    ``exact`` ones in half of their digits, or as near to them as ``torchs``, what torch computes
+    in that dtype; a term that is missing or was read too late is far larger."""
+    ours, plain, torchs, exact = (tree_flatten(nest)[0] for nest in (ours, plain, torchs, exact))
     # Tensor cores multiply float32 with as many digits as float16 has.
     share = max(torch.finfo(d).eps for d in (dtype, torch.float16)) ** 0.5
-    alike = len({len(nest) for nest in nests}) == 1
-    return alike and all(_near(o, p, e, share) for o, p, e in zip(*nests, strict=True))
+    return (
+        len(ours) == len(plain) == len(torchs) == len(exact)
+        and all(map(_alike, ours, plain))
+        and all(_near(o, t, e, share) for o, t, e in zip(ours, torchs, exact, strict=True))
+    )
 
 
-def _near(ours: Any, plain: Any, exact: Any, share: float) -> bool:
-    if not (isinstance(ours, Tensor) and isinstance(plain, Tensor)):
-        return type(ours) is type(plain) and bool(ours == plain)
-    if ours.shape != plain.shape or ours.dtype != plain.dtype:
-        return False
-    if plain.numel() == 0 or not bool(plain.isfinite().all()):
+def _alike(ours: Any, plain: Any) -> bool:
+    if isinstance(ours, Tensor) and isinstance(plain, Tensor):
+        return ours.shape == plain.shape and ours.dtype == plain.dtype
+    return type(ours) is type(plain) and bool(ours == plain)
+
+
+def _near(ours: Any, torchs: Any, exact: Any, share: float) -> bool:
+    if not isinstance(ours, Tensor) or ours.numel() == 0 or not bool(torchs.isfinite().all()):
         return True
-    ours, plain, exact = (y.detach().to("cpu", torch.float64) for y in (ours, plain, exact))
-    limit = max(share * exact.abs().max(), 4 * (plain - exact).abs().max())
+    ours, torchs, exact = (y.detach().to("cpu", torch.float64) for y in (ours, torchs, exact))
+    limit = max(share * exact.abs().max(), 4 * (torchs - exact).abs().max())
     return bool((ours - exact).abs().max() <= limit)

@@ -8,18 +8,26 @@ per op holds its schema and, as ``reference``, its meaning in plain torch.
 import copyreg
 
 from ..op import Op
+from .channel_join import CHANNEL_JOIN, channel_join
 from .channel_norm import CHANNEL_NORM, channel_norm
+from .channel_part import CHANNEL_PART, channel_part
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
 from .conv_act import CONV_ACT, conv_act
 from .depthwise3x3_act import DEPTHWISE3X3_ACT, depthwise3x3_act
 from .elementwise import ELEMENTWISE, elementwise
 from .esa import ESA, esa
+from .resample import RESAMPLE, resample
 from .selective_scan import SELECTIVE_SCAN, selective_scan
 from .spab import SPAB, spab
+from .statistic import STATISTIC, statistic
+from .strided_conv3x3 import STRIDED_CONV3X3, strided_conv3x3
+from .window_max import WINDOW_MAX, window_max
 
 OPS = (
     *(CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
-    *(ELEMENTWISE, CHANNEL_NORM),
+    *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
+    CHANNEL_JOIN,
+    STRIDED_CONV3X3,
 )
 
 
@@ -31,21 +39,33 @@ def _named(name: str) -> Op:
 copyreg.pickle(Op, lambda op: (_named, (op.name,)))
 
 __all__ = [
+    "CHANNEL_JOIN",
     "CHANNEL_NORM",
+    "CHANNEL_PART",
     "CONV3X3_PIXEL_SHUFFLE",
     "CONV_ACT",
     "DEPTHWISE3X3_ACT",
     "ELEMENTWISE",
     "ESA",
     "OPS",
+    "RESAMPLE",
     "SELECTIVE_SCAN",
     "SPAB",
+    "STATISTIC",
+    "STRIDED_CONV3X3",
+    "WINDOW_MAX",
+    "channel_join",
     "channel_norm",
+    "channel_part",
     "conv3x3_pixel_shuffle",
     "conv_act",
     "depthwise3x3_act",
     "elementwise",
     "esa",
+    "resample",
     "selective_scan",
     "spab",
+    "statistic",
+    "strided_conv3x3",
+    "window_max",
 ]

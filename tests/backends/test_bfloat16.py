@@ -61,8 +61,10 @@ def test_photographs_lose_little(name, reference_dir):
     path = reference_dir / "data" / "Set5" / "LRx4" / "img_001.png"
     x = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
-        whole = esr_kernels.accelerate(models.load(name))(x)
-        half = esr_kernels.accelerate(models.load(name), compute_dtype=torch.bfloat16)(x)
+        whole = esr_kernels.accelerate(models.load(name, weights="official"))(x)
+        model = models.load(name, weights="official")
+        half = esr_kernels.accelerate(model, compute_dtype=torch.bfloat16)(x)
+    assert esr_kernels.explain(model).title == "accelerated, bfloat16 on cpu"
     assert (whole - half).square().mean().item() < 1e-5
     if "amx" in cpu._C.isas():
         assert not torch.equal(whole, half)  # it was computed in bfloat16

@@ -89,10 +89,10 @@ void test_bilinear(const esr::Kernels& kernels, int kernel, int stride, int heig
   const int like = program.add<esr::MaxPool>(test::input(program, 3), kernel, stride);
   // Places in wider sources are rounded, as torch rounds them, by more than the tolerance.
   if (width <= 130)
-    check(program, program.add<esr::Bilinear>(0, like), x, resized(x, small.height, small.width),
+    check(program, program.add<esr::Bilinear>(0, program.resolution(like)), x, resized(x, small.height, small.width),
           name("smaller", kernel, stride, height, width));
   const int from = back.add<esr::MaxPool>(test::input(back, 3), kernel, stride);
-  check(back, back.add<esr::Bilinear>(from, 0), x, resized(small, height, width),
+  check(back, back.add<esr::Bilinear>(from, back.resolution(0)), x, resized(small, height, width),
         name("larger", kernel, stride, height, width));
 }
 
@@ -109,7 +109,7 @@ void test_attention(const esr::Kernels& kernels, int channels, int hidden, int h
   const int half = program.add<esr::StridedConv3x3>(a, conv2.spec(), -1);
   const int small = program.add<esr::MaxPool>(half, 7, 3);
   const int map = test::conv(program, {small}, conv3.spec(), -1);
-  const int up = program.add<esr::Bilinear>(map, value);
+  const int up = program.add<esr::Bilinear>(map, program.resolution(value));
   const int sum = test::conv(program, {a}, conv_f.spec(), up);
   const int gated = test::conv(program, {sum}, conv4.spec(Act::gate), value);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "program.h"
+#include "steps/adaptive_max_pool.h"
 #include "steps/bilinear.h"
 #include "steps/channel_norm.h"
 #include "steps/conv1x1.h"
@@ -9,8 +10,12 @@
 #include "steps/depthwise3x3.h"
 #include "steps/formula.h"
 #include "steps/input.h"
+#include "steps/join.h"
 #include "steps/max_pool.h"
+#include "steps/nearest.h"
 #include "steps/output.h"
+#include "steps/part.h"
+#include "steps/statistic.h"
 #include "steps/strided_conv3x3.h"
 
 namespace test {

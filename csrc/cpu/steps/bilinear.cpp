@@ -4,8 +4,8 @@
 
 namespace esr {
 
-Bilinear::Bilinear(const Program& program, int source, int like)
-    : Step({{source, Window::all()}}, program.channels(source), program.resolution(like)),
+Bilinear::Bilinear(const Program& program, int source, Resolution to)
+    : Step({{source, Window::all()}}, program.channels(source), to),
       kernel_(program.kernels().bilinear) {}
 
 double Bilinear::cost() const { return 4. * channels(); }

@@ -1,4 +1,4 @@
-// Bilinear interpolation to the size of another value: torch's rule with align_corners=False.
+// Bilinear interpolation to another size: torch's rule with align_corners=False.
 #pragma once
 
 #include "../step.h"
@@ -15,7 +15,7 @@ struct BilinearRow {
 
 class Bilinear : public Step {
  public:
-  Bilinear(const Program& program, int source, int like);  // like: the value that has the size
+  Bilinear(const Program& program, int source, Resolution to);
   double cost() const override;
   size_t scratch_floats(const SourceRows* sources) const override;
   void run(const TileRow& at) const override;

@@ -8,21 +8,40 @@
 namespace esr {
 namespace {
 
-std::vector<Read> reads_of(const std::vector<int>& sources) {
+bool is_pixel(Program& program, int source, Resolution result) {
+  const Resolution own = program.resolution(source);
+  return own == program.axes().one() && !(own == result);
+}
+
+// That of the first source which is more than one pixel; of one, if there is none.
+Resolution result_of(Program& program, const std::vector<int>& sources) {
+  for (int source : sources)
+    if (!(program.resolution(source) == program.axes().one())) return program.resolution(source);
+  return program.axes().one();
+}
+
+std::vector<Read> reads_of(Program& program, const std::vector<int>& sources) {
+  const Resolution result = result_of(program, sources);
   std::vector<Read> reads;
-  for (int source : sources) reads.push_back({source, {}});
+  for (int source : sources) {
+    const bool pixel = is_pixel(program, source, result);
+    if (!pixel) program.check_resolution(source, result);
+    reads.push_back({source, pixel ? Window::all() : Window{}});
+  }
   return reads;
 }
 
 }  // namespace
 
-Formula::Formula(const Program& program, const std::vector<int>& sources, const FormulaSpec& spec)
-    : Step(reads_of(sources), spec.channels, program.common_resolution(sources)),
+Formula::Formula(Program& program, const std::vector<int>& sources, const FormulaSpec& spec)
+    : Step(reads_of(program, sources), spec.channels, result_of(program, sources)),
       kernel_(program.kernels().formula),
       constant_count_(spec.constants),
       lanes_(program.kernels().lanes),
+      is_pixel_(new bool[sources.size()]),
       constants_(pack_bias(spec.values, spec.constants * spec.channels, 1)),
       terms_(spec.terms) {
+  for (size_t s = 0; s < sources.size(); ++s) is_pixel_[s] = reads()[s].window.whole;
   take_registers();
 }
 
@@ -56,12 +75,13 @@ void Formula::take_registers() {
 double Formula::cost() const { return 3. * channels() * terms_.size(); }
 
 size_t Formula::scratch_floats(const SourceRows*) const {
-  return size_t(constant_count_ + registers_ * kPieceVectors) * lanes_;
+  return (reads().size() + constant_count_ + registers_ * kPieceVectors) * lanes_;
 }
 
 void Formula::run(const TileRow& at) const {
-  kernel_({at.geometry, at.sources, int(reads().size()), constant_count_, channels(),
-           constants_.data(), terms_.data(), int(terms_.size()), at.out, at.rows, at.scratch});
+  kernel_({at.geometry, at.sources, is_pixel_.get(), int(reads().size()), constant_count_,
+           channels(), constants_.data(), terms_.data(), int(terms_.size()), at.out, at.rows,
+           at.scratch});
 }
 
 }  // namespace esr

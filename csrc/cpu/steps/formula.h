@@ -2,6 +2,8 @@
 // is in the first-level cache.
 #pragma once
 
+#include <memory>
+
 #include "../buffer.h"
 #include "../step.h"
 
@@ -45,6 +47,7 @@ constexpr int kPieceVectors = 32;
 struct FormulaRow {
   const Geometry* geometry;
   const SourceRows* sources;  // with as many channels as the result, or 1
+  const bool* is_pixel;       // of each source: one pixel, for all of the result
   int source_count, constant_count, channels;
   const float* constants;  // [constants][channels]
   const Term* terms;
@@ -56,8 +59,9 @@ struct FormulaRow {
 
 class Formula : public Step {
  public:
-  // Throws std::invalid_argument where the sources differ in their resolution.
-  Formula(const Program& program, const std::vector<int>& sources, const FormulaSpec& spec);
+  // Throws std::invalid_argument where the sources differ in their resolution, but for those of one
+  // pixel.
+  Formula(Program& program, const std::vector<int>& sources, const FormulaSpec& spec);
   double cost() const override;
   size_t scratch_floats(const SourceRows* sources) const override;
   void run(const TileRow& at) const override;
@@ -67,6 +71,7 @@ class Formula : public Step {
 
   void (*kernel_)(const FormulaRow&);
   int constant_count_, lanes_, registers_ = 0;
+  std::unique_ptr<bool[]> is_pixel_;  // of each source
   Buffer constants_;
   std::vector<Term> terms_;
 };

@@ -79,23 +79,39 @@ inline void clear_outside(const Geometry& g, float* channel) {
   }
 }
 
+// A number for all vectors of a channel: the same vector again and again.
+ESR_INLINE Place everywhere(float number, float* vector) {
+  store(vector, splat(number));
+  return {vector, 0};
+}
+
+// The places of one channel that are the same in all its rows; what vectors they need is at
+// `scratch`.
+ESR_INLINE void place_numbers(const FormulaRow& r, int c, float* scratch, Place* places) {
+  for (int k = 0; k < r.constant_count; ++k, scratch += kLanes)
+    places[r.source_count + k] = everywhere(r.constants[k * r.channels + c], scratch);
+  for (int s = 0; s < r.source_count; ++s, scratch += kLanes) {
+    if (!r.is_pixel[s]) continue;
+    const SourceRows& source = r.sources[s];
+    const size_t channel = source.channels == 1 ? 0 : c * source.geometry->channel_stride();
+    places[s] = everywhere(source.first[kLanes + channel], scratch);
+  }
+}
+
 inline void formula(const FormulaRow& r) {
   const Geometry& g = *r.geometry;
-  const int vectors = g.blocks * kTile;
-  float* registers = r.scratch + size_t(r.constant_count) * kLanes;
+  const int vectors = g.blocks * kTile, fixed = r.source_count + r.constant_count;
+  float* registers = r.scratch + size_t(fixed) * kLanes;
   Place places[FormulaSpec::kMostPlaces];
-  Place* constants = places + r.source_count;
-  for (int i = 0; i < FormulaSpec::kMostPlaces - r.source_count - r.constant_count; ++i)
-    constants[r.constant_count + i] = {registers + size_t(i) * kPieceVectors * kLanes, kLanes};
+  for (int i = 0; i < FormulaSpec::kMostPlaces - fixed; ++i)
+    places[fixed + i] = {registers + size_t(i) * kPieceVectors * kLanes, kLanes};
   for (int c = 0; c < r.channels; ++c) {
-    for (int k = 0; k < r.constant_count; ++k) {
-      store(r.scratch + k * kLanes, splat(r.constants[k * r.channels + c]));
-      constants[k] = {r.scratch + k * kLanes, 0};
-    }
+    place_numbers(r, c, r.scratch, places);
     for (int row = 0; row < r.rows; ++row) {
       float* out = r.out[row] + kLanes + c * g.channel_stride();
       for (int v = 0; v < vectors; v += kPieceVectors) {
         for (int s = 0; s < r.source_count; ++s) {
+          if (r.is_pixel[s]) continue;
           const size_t channel = r.sources[s].channels == 1 ? 0 : c * g.channel_stride();
           places[s] = {r.sources[s].row[row] + kLanes + channel + size_t(v) * kLanes, kLanes};
         }

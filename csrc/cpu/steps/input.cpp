@@ -5,8 +5,8 @@
 
 namespace esr {
 
-Input::Input(Program& program, int channels, const double* shift)
-    : Step({}, channels, Axes::kPicture),
+Input::Input(Program& program, int channels, const double* shift, bool one_pixel)
+    : Step({}, channels, one_pixel ? program.axes().one() : Axes::kPicture),
       kernel_(program.kernels().pack),
       picture_(program.next_input()),
       shift_(pack_bias(shift, channels, 1)) {}

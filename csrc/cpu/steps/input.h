@@ -1,4 +1,5 @@
-// The program's next input picture as a value, plus a shift for each channel.
+// The program's next input picture as a value, plus a shift for each channel. It has the size of
+// all pictures of the run, or one pixel.
 #pragma once
 
 #include "../buffer.h"
@@ -16,7 +17,8 @@ struct PackRow {
 
 class Input : public Step {
  public:
-  Input(Program& program, int channels, const double* shift);  // shift: null for zeros
+  // shift: null for zeros
+  Input(Program& program, int channels, const double* shift, bool one_pixel = false);
   void run(const TileRow& at) const override;
 
  private:

@@ -3,17 +3,18 @@
 #pragma once
 
 // X(function, what it takes)
-#define ESR_FOR_EACH_ROW_KERNEL(X) \
-  X(pack, PackRow)                 \
-  X(conv3x3, ConvRow)              \
-  X(conv1x1, ConvRow)              \
-  X(depthwise3x3, ConvRow)         \
-  X(strided_conv3x3, ConvRow)      \
-  X(max_pool, MaxPoolRow)          \
-  X(bilinear, BilinearRow)         \
-  X(channel_norm, ChannelNormRow)  \
-  X(formula, FormulaRow)           \
-  X(pixel_shuffle, ShuffleRow)
+#define ESR_FOR_EACH_ROW_KERNEL(X)                                           \
+  X(pack, PackRow)                                                           \
+  X(conv3x3, ConvRow)                                                        \
+  X(conv1x1, ConvRow)                                                        \
+  X(depthwise3x3, ConvRow)                                                   \
+  X(strided_conv3x3, ConvRow)                                                \
+  X(max_pool, MaxPoolRow)                                                    \
+  X(bilinear, BilinearRow)                                                   \
+  X(channel_norm, ChannelNormRow)                                            \
+  X(nearest, NearestRow)                                                     \
+  X(adaptive_max_pool, AdaptiveMaxPoolRow) X(row_statistic, RowStatisticRow) \
+      X(formula, FormulaRow) X(pixel_shuffle, ShuffleRow)
 
 // Of instruction sets with matrix tiles only.
 #define ESR_FOR_EACH_TILE_KERNEL(X) \
@@ -29,6 +30,7 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 }  // namespace esr
 
 #ifdef ESR_ISA  // in kernels.cpp
+#include "adaptive_max_pool_rows.h"
 #include "bilinear_rows.h"
 #include "channel_norm_rows.h"
 #include "conv1x1_rows.h"
@@ -37,7 +39,9 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "formula_rows.h"
 #include "input_rows.h"
 #include "max_pool_rows.h"
+#include "nearest_rows.h"
 #include "output_rows.h"
+#include "statistic_rows.h"
 #include "strided_conv3x3_rows.h"
 #ifdef ESR_TILES
 #include "format_rows.h"

@@ -19,7 +19,12 @@ MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
 #: Ops that are left to torch by themselves: each is a pass over memory or a few, and laying out the
 #: pictures takes as many.
-BESIDE = frozenset({"elementwise", "channel_norm"})
+BESIDE = frozenset(
+    {
+        *("elementwise", "channel_norm", "channel_part", "resample", "statistic", "window_max"),
+        *("strided_conv3x3", "channel_join"),
+    }
+)
 
 
 def isa() -> str:
@@ -61,7 +66,7 @@ class Builder(program.Builder):
     ) -> list[Tensor]:
         """See the base class."""
         inputs = _batches(inputs)
-        like = inputs[0]
+        like = self._like(inputs)
         size = self._size(inputs)
         read = [_rows(x) for x in inputs]
         shapes = self._shapes(*size)
@@ -77,6 +82,9 @@ class Builder(program.Builder):
             if y.data_ptr() != given.data_ptr():
                 given.copy_(y)
         return list(out)
+
+    def _size_of(self, value: int, height: int, width: int) -> tuple[int, int]:
+        return self.program.size_of(value, height, width)
 
 
 def _batches(inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -118,4 +126,4 @@ def _standalone(op: Op, args: tuple) -> bool:
     return op.name not in BESIDE and (op.name != "conv_act" or args[1][-1:] != (1,))
 
 
-OP_SET = program.OpSet("cpu", Builder, LOWER, _supports, _standalone)
+OP_SET = program.OpSet("cpu", Builder, LOWER, _supports, _standalone, resizes=True)

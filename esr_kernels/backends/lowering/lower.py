@@ -31,7 +31,7 @@ def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
 def esa(b: Builder, x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4) -> int:
     a = b.conv([x], w1, b1)
     small = b.max_pool(b.strided_conv(a, w2, b2), kernel=7, stride=3)
-    e = b.bilinear(b.conv([small], w3, b3), like=x)
+    e = b.resample(b.conv([small], w3, b3), "bilinear", like=x)
     return b.conv([b.conv([a], w_f, b_f, residual=e)], w4, b4, "gate", residual=x)
 
 
@@ -47,6 +47,32 @@ def channel_norm(b: Builder, x, weight, bias, eps) -> int:
     return b.channel_norm(x, weight, bias, eps)
 
 
+def channel_join(b: Builder, inputs) -> int:
+    return b.join(inputs)
+
+
+def channel_part(b: Builder, x, first, count) -> int:
+    return b.part(x, first, count)
+
+
+def resample(b: Builder, x, like, factor, mode) -> int:
+    return b.resample(x, mode, like, factor)
+
+
+def statistic(b: Builder, x, measure, correction) -> int:
+    return b.statistic(x, measure, correction)
+
+
+def strided_conv3x3(b: Builder, x, weight, bias) -> int:
+    return b.strided_conv(x, weight, bias)
+
+
+def window_max(b: Builder, x, kernel, stride) -> int:
+    return b.max_pool(x, kernel, stride) if kernel else b.adaptive_max_pool(x, stride)
+
+
 #: Ops that programs of every device have.
 COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
-LOWER = COMMON | {f.__name__: f for f in (depthwise3x3_act, elementwise, channel_norm)}
+_POINTWISE = depthwise3x3_act, elementwise, channel_norm, channel_part, channel_join
+_RESIZING = resample, statistic, strided_conv3x3, window_max
+LOWER = COMMON | {f.__name__: f for f in (*_POINTWISE, *_RESIZING)}

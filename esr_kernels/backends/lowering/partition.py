@@ -20,6 +20,7 @@ from torch.fx.node import map_arg
 from ...op import Op, called_op, is_result
 from .casting import cast
 from .program import OpSet
+from .sizes import ONE, PICTURE, SHUFFLED, UNKNOWN, Size, result_size
 
 _SHIFTS = {operator.add: 1, torch.add: 1, operator.sub: -1, torch.sub: -1}
 
@@ -68,23 +69,59 @@ def _shape(node: Node) -> tuple[int, ...]:
 def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
     """Nodes that become steps: ops, elements of an op's results, and shifts of a picture.
 
-    A program works at one resolution: the one at which most of its ops read.
+    What a program reads from outside has one size, the one at which most of its ops read; other
+    sizes follow from it inside.
     """
-    taken: set[Node] = set()
-    sizes = Counter(_shape(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
-    size = sizes.most_common(1)[0][0] if sizes else ()
+    found = Counter(_shape(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
+    picture = found.most_common(1)[0][0] if found else ()
+    banned: set[Node] = set()
+    while True:
+        sizes = _sizes(graph, constants, op_set, picture, banned)
+        levels = _levels(graph, set(sizes))
+        # From one subgraph to the next a value goes as a picture.
+        torn = {
+            node
+            for node in sizes
+            for n in node.all_input_nodes
+            if n in sizes and levels[n] != levels[node] and sizes[n] not in (PICTURE, ONE)
+        }
+        if not torn:
+            return set(sizes)
+        banned |= torn
+
+
+def _sizes(
+    graph: Graph,
+    constants: dict[Node, Tensor],
+    op_set: OpSet,
+    picture: tuple[int, ...],
+    banned: set[Node],
+) -> dict[Node, Size]:
+    """The nodes that programs can have, with the size of what they make. Inputs of programs are of
+    the shape ``picture`` for the test picture."""
+    sizes: dict[Node, Size] = {}
+
+    def size(node: Node) -> Size:
+        known = sizes.get(node, PICTURE if _shape(node)[2:] == picture else UNKNOWN)
+        return UNKNOWN if known == SHUFFLED else known
+
     for node in graph.nodes:
         reads = [n for n in node.all_input_nodes if n not in constants]
         op = called_op(node)
+        if node in banned:
+            continue
         if is_result(node):
-            taken.update([node] if node.args[0] in taken else [])
-            continue
-        if not reads or any(_shape(n)[2:] != size for n in reads if n not in taken):
-            continue
-        fits = _supports(node, constants, op_set) if op else _shift(node, constants) is not None
-        if fits and not any(n in taken and (not op or _shape(n)[2:] != size) for n in reads):
-            taken.add(node)
-    return taken
+            sizes.update({node: sizes[node.args[0]]} if node.args[0] in sizes else {})
+        elif op and reads and _supports(node, constants, op_set):
+            args = op.map_activations(node.args, size)
+            read = op.activations_of(args)
+            usable = UNKNOWN not in read if op_set.resizes else set(read) == {PICTURE}
+            result = result_size(op, args) if usable else None
+            if result is not None:
+                sizes[node] = result
+        elif _shift(node, constants) is not None and reads[0] not in sizes:
+            sizes.update({node: PICTURE} if size(reads[0]) == PICTURE else {})
+    return sizes
 
 
 def _profitable(taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
@@ -241,6 +278,7 @@ class Subgraph(nn.Module):
         self.pictures: list[Node] = []  # whose tensors the program reads, in its order
         self.outputs = [n for n in nodes if any(u not in nodes for u in n.users)]
         self.builder = op_set.builder(dtype)
+        self._resizes = op_set.resizes
         values: dict[Node, Any] = {}
         for node in nodes:
             values[node] = self._step(node, values, constants, op_set)
@@ -249,6 +287,8 @@ class Subgraph(nn.Module):
 
     def _picture(self, node: Node, shift: Tensor | None = None) -> int:
         self.pictures.append(node)
+        if self._resizes and _shape(node)[2:] == (1, 1):
+            return self.builder.pixel(_shape(node)[1])
         return self.builder.input(_shape(node)[1], shift)
 
     def _step(self, node: Node, values: dict, constants: dict, op_set: OpSet) -> Any:

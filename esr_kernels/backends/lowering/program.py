@@ -28,6 +28,7 @@ class OpSet:
         supports: takes an op of ``lower`` and its schema arguments with shapes in place of tensors;
             true if it can be part of a program.
         standalone: likewise, true if a program of this op alone is faster than torch.
+        resizes: whether a program can have values of several sizes, and inputs of one pixel.
     """
 
     name: str
@@ -35,6 +36,7 @@ class OpSet:
     lower: Mapping[str, Callable]
     supports: Callable[[Op, tuple], bool]
     standalone: Callable[[Op, tuple], bool]
+    resizes: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,21 @@ class Builder:
     def __init__(self, program: Any) -> None:
         self.program = program
         self._channels: dict[int, int] = {}
-        self._inputs: list[int] = []  # channels
-        self._outputs: list[tuple[int, int]] = []  # channels, factor
+        self._inputs: list[tuple[int, bool]] = []  # channels, whether of one pixel
+        self._outputs: list[tuple[int, int, int]] = []  # value, channels, factor
 
     def input(self, channels: int, shift: Tensor | None = None) -> int:
         """The next input picture, plus ``shift[c]`` (not in the zero padding around it)."""
         value = self.program.input(channels, numpy_of(shift))
         self._channels[value] = channels
-        self._inputs.append(channels)
+        self._inputs.append((channels, False))
+        return value
+
+    def pixel(self, channels: int) -> int:
+        """The next input picture, of one pixel whatever size the others have."""
+        value = self.program.pixel(channels)
+        self._channels[value] = channels
+        self._inputs.append((channels, True))
         return value
 
     def conv(
@@ -116,10 +125,35 @@ class Builder:
         self._channels[value] = self._channels[source]
         return value
 
-    def bilinear(self, source: int, like: int) -> int:
-        """``source`` enlarged or reduced to the size of ``like``, with align_corners=False."""
-        value = self.program.bilinear(source, like)
-        self._channels[value] = self._channels[source]
+    def adaptive_max_pool(self, source: int, divisor: int) -> int:
+        """``adaptive_max_pool2d`` to height and width divided by this."""
+        return self._made(self.program.adaptive_max_pool(source, divisor), source)
+
+    def resample(self, source: int, mode: str, like: int | None = None, factor: int = 1) -> int:
+        """``source`` in the size of ``like``, or so many times as large; ``nearest`` or
+        ``bilinear`` with align_corners=False."""
+        value = getattr(self.program, mode)(source, _optional(like), factor)
+        return self._made(value, source)
+
+    def join(self, sources: Sequence[int]) -> int:
+        """The channels of all sources."""
+        value = self.program.join(list(sources))
+        self._channels[value] = sum(self._channels[source] for source in sources)
+        return value
+
+    def part(self, source: int, first: int, count: int) -> int:
+        """Some neighbouring channels."""
+        value = self.program.part(source, first, count)
+        self._channels[value] = count
+        return value
+
+    def statistic(self, source: int, measure: str, correction: int) -> int:
+        """``mean``, ``var`` or ``std`` over the picture, one pixel."""
+        return self._made(self.program.statistic(source, measure, correction), source)
+
+    def _made(self, value: int, like: int) -> int:
+        """``value``, which has as many channels as another."""
+        self._channels[value] = self._channels[like]
         return value
 
     def channel_norm(
@@ -161,7 +195,8 @@ class Builder:
         if not isinstance(result, Shuffled):
             result = Shuffled(result, 1, None)
         self.program.output(result.value, result.factor, _optional(result.skip))
-        self._outputs.append((self._channels[result.value] // result.factor**2, result.factor))
+        channels = self._channels[result.value] // result.factor**2
+        self._outputs.append((result.value, channels, result.factor))
 
     def run(
         self,
@@ -181,10 +216,16 @@ class Builder:
         """
         raise NotImplementedError
 
+    def _like(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The first input of the size that the others have too; the first, if none is larger than
+        a pixel."""
+        found = (x for x, (_, pixel) in zip(inputs, self._inputs, strict=False) if not pixel)
+        return next(found, inputs[0])
+
     def _size(self, inputs: Sequence[Tensor]) -> tuple[int, int, int]:
         """``N, H, W`` of all inputs."""
-        n, _, height, width = inputs[0].shape
-        expected = [(n, channels, height, width) for channels in self._inputs]
+        n, _, height, width = self._like(inputs).shape
+        expected = [(n, c, 1, 1) if pixel else (n, c, height, width) for c, pixel in self._inputs]
         if [tuple(x.shape) for x in inputs] != expected:
             found = ", ".join(str(list(x.shape)) for x in inputs)
             raise ValueError(f"a program of inputs {expected} was given {found}")
@@ -192,7 +233,16 @@ class Builder:
 
     def _shapes(self, n: int, height: int, width: int) -> list[tuple[int, ...]]:
         """Shapes of the results for inputs of this size."""
-        return [(n, c, factor * height, factor * width) for c, factor in self._outputs]
+        sizes = [self._size_of(value, height, width) for value, _, _ in self._outputs]
+        return [
+            (n, channels, factor * h, factor * w)
+            for (_, channels, factor), (h, w) in zip(self._outputs, sizes, strict=True)
+        ]
+
+    def _size_of(self, value: int, height: int, width: int) -> tuple[int, int]:
+        """Of a value, for inputs of this size: a program has one, where its backend knows no
+        other."""
+        return height, width
 
 
 def pairs(weights: Sequence[Tensor | None]) -> list[tuple]:

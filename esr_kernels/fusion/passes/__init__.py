@@ -2,17 +2,23 @@
 in place; each keeps what the graph computes, so any of them can be left out."""
 
 from .activation import fuse_activation
+from .channel_join import fuse_channel_join
 from .channel_norm import fuse_channel_norm
+from .channel_part import fuse_channel_part
 from .concat import elide_concat
 from .depthwise3x3_act import fuse_separable
 from .elementwise import fuse_elementwise
 from .esa import fuse_esa
 from .linear import merge_linear
+from .resample import fuse_resample
 from .residual import fuse_gate, fuse_residual
 from .scale import fold_scale
 from .selective_scan import fuse_selective_scan
 from .spab import fuse_spab
+from .statistic import fuse_statistic
+from .strided_conv3x3 import fuse_strided_conv3x3
 from .tail import fuse_tail
+from .window_max import fuse_window_max
 
 PASSES = (
     fuse_channel_norm,  # before scales are folded: it has one
@@ -27,5 +33,11 @@ PASSES = (
     merge_linear,
     fuse_residual,
     fuse_separable,  # after merge_linear, which makes one convolution of a 3x3 and a 1x1
+    fuse_channel_part,
+    fuse_resample,  # after ESA and the tail, which have some inside
+    fuse_window_max,
+    fuse_channel_join,
+    fuse_strided_conv3x3,
+    fuse_statistic,
     fuse_elementwise,  # last: what no other op takes in
 )

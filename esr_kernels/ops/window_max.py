@@ -1,0 +1,83 @@
+"""``window_max``: max pooling, with windows of one size or with a number of windows."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..op import Draw
+from . import _check
+from ._define import define
+
+
+def reference(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """The op in plain torch; see :func:`window_max`."""
+    if kernel == 0:
+        return F.adaptive_max_pool2d(x, (x.shape[2] // stride, x.shape[3] // stride))
+    return F.max_pool2d(x, kernel, stride)
+
+
+def _check_args(x, kernel, stride) -> None:
+    _check.image("x", x)
+    _check.alike(x, "x")
+    if kernel < 0 or stride < 1:
+        raise ValueError(f"kernel is {kernel} and stride {stride}, expected 0 and 1 or more")
+    h, w = x.shape[2:]
+    least = kernel or stride
+    if min(h, w) < least:
+        raise ValueError(
+            f"x is {w}x{h} pixels (width x height), but its windows need at least "
+            f"{least}x{least}; pad the picture"
+        )
+
+
+def _detail(x, kernel, stride) -> str:
+    if kernel == 0:
+        return f"{x[1]} channels, 1/{stride} of the size"
+    return f"{x[1]} channels, {kernel}x{kernel}, stride {stride}"
+
+
+def _examples(draw: Draw) -> list[tuple]:
+    return [(draw(2, 20, 19, 37), 7, 3), (draw(2, 20, 19, 37), 0, 4)]
+
+
+WINDOW_MAX = define(
+    "window_max(Tensor x, int kernel, int stride) -> Tensor",
+    check=_check_args,
+    reference=reference,
+    flops=lambda *_: 0,  # as torch counts: convolutions and matrix products
+    activations=("x",),
+    reach=lambda *_: None,  # the grid changes
+    detail=_detail,
+    examples=_examples,
+)
+
+
+def window_max(
+    x: Tensor,  # [N, C, H, W]
+    kernel: int,
+    stride: int,
+) -> Tensor:  # [N, C, h, w]
+    """The largest of the pixels of each window, for each channel.
+
+    With a ``kernel`` of 1 or more, windows have kernel x kernel pixels and are ``stride`` apart,
+    ``h = (H - kernel) // stride + 1`` of them below each other, without padding: torch's
+    ``max_pool2d``. With a kernel of 0 there are ``h = H // stride`` windows, which cover all pixels
+    and overlap where H does not divide: torch's ``adaptive_max_pool2d`` to that size, as in the
+    modulation of SAFMN (https://arxiv.org/abs/2302.13800). A NaN is the largest.
+
+    Args:
+        x: float32, float16, bfloat16 or float64; contiguous, channels_last or strided.
+        kernel: 0 or more.
+        stride: 1 or more.
+
+    Returns:
+        A fresh tensor of the dtype and memory format of ``x``.
+
+    Raises:
+        TypeError: an argument is no tensor, or its dtype is not floating.
+        ValueError: ``x`` is not ``[N, C, H, W]``, empty, or has no room for one window; a negative
+            kernel; a stride below 1.
+    """
+    _check.tensors(x=x)
+    return WINDOW_MAX(x, kernel, stride)

@@ -1,0 +1,111 @@
+"""Pooling, interpolation, statistics and slices in many spellings; and what only looks so."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_passes import computing, count, fuse
+from test_trace import From
+from torch import nn
+
+from esr_kernels.ops import CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX
+
+
+def conv(channels: int = 3) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, 3, padding=1)
+
+
+def arguments(graph, op):
+    """Of the op's one node, but for the tensors."""
+    (node,) = [n for n in graph.nodes if n.target is op]
+    return [a for a in node.args if not isinstance(a, torch.fx.Node)]
+
+
+def pooled(m, x):
+    return F.max_pool2d(m.c(x), 2)
+
+
+SPELLINGS = [
+    (WINDOW_MAX, [2, 2], lambda m, x: F.max_pool2d(m.c(x), 2)),
+    (WINDOW_MAX, [7, 3], lambda m, x: F.max_pool2d(m.c(x), kernel_size=7, stride=3)),
+    (WINDOW_MAX, [0, 4], lambda m, x: F.adaptive_max_pool2d(
+        m.c(x), (x.shape[2] // 4, x.shape[3] // 4))),
+    (WINDOW_MAX, [0, 8], lambda m, x: F.adaptive_max_pool2d(
+        m.c(x), (x.size()[-2] // 8, x.size(-1) // 8))),
+    (RESAMPLE, [1, "nearest"], lambda m, x: F.interpolate(pooled(m, x), x.shape[2:])),
+    (RESAMPLE, [1, "nearest"], lambda m, x: F.interpolate(pooled(m, x), x.size()[-2:])),
+    (RESAMPLE, [1, "bilinear"], lambda m, x: F.interpolate(
+        pooled(m, x), (x.size(2), x.size(3)), mode="bilinear", align_corners=False)),
+    (RESAMPLE, [None, 3, "nearest"], lambda m, x: F.interpolate(m.c(x), scale_factor=3)),
+    (RESAMPLE, [None, 2, "bilinear"], lambda m, x: F.interpolate(
+        m.c(x), scale_factor=(2.0, 2.0), mode="bilinear")),
+    (STATISTIC, ["mean", 0], lambda m, x: m.c(x).mean((2, 3), keepdim=True)),
+    (STATISTIC, ["mean", 0], lambda m, x: torch.mean(m.c(x), dim=[-1, -2], keepdim=True)),
+    (STATISTIC, ["mean", 0], lambda m, x: F.adaptive_avg_pool2d(m.c(x), 1)),
+    (STATISTIC, ["mean", 0], lambda m, x: m.p(m.c(x))),
+    (STATISTIC, ["var", 1], lambda m, x: m.c(x).var((2, 3), keepdim=True)),
+    (STATISTIC, ["var", 0], lambda m, x: torch.var(m.c(x), (2, 3), unbiased=False, keepdim=True)),
+    (STATISTIC, ["std", 0], lambda m, x: m.c(x).std((2, 3), correction=0, keepdim=True)),
+    (CHANNEL_PART, [1, 2], lambda m, x: m.c(x)[:, 1:]),
+    (CHANNEL_PART, [0, 2], lambda m, x: m.c(x)[:, :2, :, :]),
+    (CHANNEL_PART, [2, 1], lambda m, x: m.c(x).chunk(2, 1)[1]),
+    (CHANNEL_PART, [1, 2], lambda m, x: torch.split(m.c(x), [1, 2], dim=1)[1]),
+    (CHANNEL_PART, [2, 1], lambda m, x: m.c(x).split(2, dim=1)[1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "expected", "function"), SPELLINGS)
+def test_spellings(op, expected, function):
+    graph = fuse(From(function, c=conv(), p=nn.AdaptiveAvgPool2d(1)))
+    assert arguments(graph, op) == expected
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: F.max_pool2d(m.c(x), 3, padding=1),
+        lambda m, x: F.max_pool2d(m.c(x), (2, 3)),
+        lambda m, x: F.max_pool2d(m.c(x), 2, ceil_mode=True),
+        lambda m, x: F.max_pool2d(m.c(x), 2, dilation=2),
+        lambda m, x: F.adaptive_max_pool2d(m.c(x), 4),
+        lambda m, x: F.adaptive_max_pool2d(m.c(x), (x.shape[2] // 4, x.shape[3] // 2)),
+        lambda m, x: F.adaptive_max_pool2d(m.c(x), (x.shape[3] // 4, x.shape[2] // 4)),
+        lambda m, x: F.adaptive_max_pool2d(F.avg_pool2d(m.c(x), 2), (x.size(2) // 4,) * 2),
+        lambda m, x: F.interpolate(m.c(x), (30, 40)),
+        lambda m, x: F.interpolate(m.c(x), scale_factor=1.5),
+        lambda m, x: F.interpolate(m.c(x), scale_factor=(2, 3)),
+        lambda m, x: F.interpolate(m.c(x), scale_factor=2, mode="bicubic"),
+        lambda m, x: F.interpolate(m.c(x), scale_factor=2, mode="bilinear", align_corners=True),
+        lambda m, x: m.c(x).mean((2, 3)),
+        lambda m, x: m.c(x).mean((1, 2, 3), keepdim=True),
+        lambda m, x: m.c(x).mean(3, keepdim=True),
+        lambda m, x: F.adaptive_avg_pool2d(m.c(x), 2),
+        lambda m, x: m.c(x)[:, ::2],
+        lambda m, x: m.c(x)[:, :, 1:],
+        lambda m, x: m.c(x)[:, 0],
+        lambda m, x: m.c(x).chunk(2, 2)[1],
+    ],
+)
+def test_imposters(function):
+    graph = fuse(From(function, c=conv()))
+    assert not any(count(graph, op) for op in (WINDOW_MAX, RESAMPLE, STATISTIC, CHANNEL_PART))
+
+
+def test_a_convolution_that_halves():
+    stride = {"stride": 2, "padding": 0}
+    graph = fuse(From(lambda m, x: m.s(m.c(x)), c=conv(), s=nn.Conv2d(3, 5, 3, **stride)))
+    assert computing(graph) == ["conv_act", "strided_conv3x3"]
+    for k, change in [(3, {"padding": 1}), (3, {"stride": 3}), (5, {}), (3, {"dilation": 2})]:
+        other = nn.Conv2d(3, 5, k, **(stride | change))
+        graph = fuse(From(lambda m, x: m.s(m.c(x)), c=conv(), s=other))
+        assert computing(graph) == ["conv_act", "conv2d"]
+
+
+def test_a_concatenation_that_no_convolution_reads():
+    both = From(lambda m, x: torch.cat([m.c(x), x], 1).tanh(), c=conv())
+    assert computing(fuse(both)) == ["conv_act", "channel_join", "tanh"]
+    below = From(lambda m, x: torch.cat([m.c(x), x], 2).tanh(), c=conv())
+    assert "channel_join" not in computing(fuse(below))
+
+
+def test_a_slice_of_all_channels_is_none():
+    assert "channel_part" not in computing(fuse(From(lambda m, x: m.c(x)[:, :3] + 1, c=conv())))
