@@ -4,6 +4,8 @@
 #include <mutex>
 #include <vector>
 
+#include "subnormals.h"
+
 #if defined(_WIN32)
 #include <process.h>
 #define getpid _getpid
@@ -74,8 +76,12 @@ Pool& pool() {
 }  // namespace
 
 void run_on_threads(int threads, const std::function<void(int)>& body) {
-  if (threads == 1) return body(0);
-  pool().run(threads, body);
+  const auto quick = [&](int thread) {
+    const SubnormalsAsZeros here;
+    body(thread);
+  };
+  if (threads == 1) return quick(0);
+  pool().run(threads, quick);
 }
 
 void Barrier::wait() {

@@ -9,7 +9,8 @@
 namespace esr {
 
 // Calls body(0) .. body(threads - 1) at the same time, body(0) on the calling thread, and returns
-// when all are done. One run at a time: a second caller waits. Survives fork().
+// when all are done. In a body numbers below 1e-38 are zeros. One run at a time: a second caller
+// waits. Survives fork().
 void run_on_threads(int threads, const std::function<void(int)>& body);
 
 // Spins until `done()`, since the threads of a run are microseconds apart; where the machine is

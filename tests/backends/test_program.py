@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -182,6 +183,21 @@ def test_extreme_pixels(isa, value):
         assert torch.equal(ours[..., 16:, :], plain[..., 16:, :])  # four rows of halo, and a tile
         assert torch.equal(ours[..., 40:], plain[..., 40:])
     assert same(net(x, threads=2), expected)
+
+
+@every_isa
+@pytest.mark.parametrize("threads", [1, 2])
+def test_subnormals_are_zeros_in_programs_only(isa, threads):
+    """They would cost a hundred times the time of other numbers."""
+    net = Net(isa)
+    x = net.input(1)
+    net.outputs.append((1, 1))
+    net.program.output(net.program.conv([x], np.full((1, 1, 1, 1), 1e30), np.zeros(1), "none"), 1)
+    dark = torch.full((1, 1, 9, 70), 1e-39)
+    (y,) = net(dark, threads=threads)
+    assert y.abs().max() == 0
+    assert (dark * 1e30).all()
+    assert (net(1e10 * dark, threads=threads)[0] > 0).all()
 
 
 @every_isa
