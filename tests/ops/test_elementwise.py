@@ -81,6 +81,9 @@ def test_ends_of_the_range(name, isa, monkeypatch):
     plain = reference([torch.where(x.abs() < 1e-39, 0.0, x) for x in inputs], formula, [])
     if name in ("silu", "mish", "gelu", "gelu_tanh"):  # of -inf: NaN in some forms of torch
         keep = inputs[0] != -torch.inf
+        if name.startswith("gelu"):  # and these
+            assert torch.equal(ours[inputs[0] >= 3e38], inputs[0][inputs[0] >= 3e38])
+            keep &= inputs[0] < 3e38
         ours, plain = ours[keep], plain[keep]
     assert torch.equal(ours.isnan(), plain.isnan())
     torch.testing.assert_close(ours, plain, rtol=2e-6, atol=1e-30, equal_nan=True)
