@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 _Array: TypeAlias = NDArray[np.float64]
 #: Weight and bias of each convolution of an op.
 _Weights: TypeAlias = Sequence[tuple[_Array, _Array | None]]
-#: Address, and strides in floats: batch, channel, row.
-_Picture: TypeAlias = tuple[int, int, int, int]
+#: Address, and strides in floats: batch, channel, row, pixel. Of the channel's and the pixel's, one
+#: is 1; of what is written shuffled, the pixel's.
+_Picture: TypeAlias = tuple[int, int, int, int, int]
 #: Address, and strides in floats: batch, token, number.
 _Sequence: TypeAlias = tuple[int, int, int, int]
 #: Address, strides of n, c, y, x in elements, and type of an element: f32, f16, bf16 or u8.

@@ -14,15 +14,15 @@ namespace {
 
 using esr::CpuProgram;
 
-// (address, batch stride, channel stride, row stride), strides in floats
-using PictureTuple = std::tuple<uintptr_t, size_t, size_t, size_t>;
+// (address, batch stride, channel stride, row stride, pixel stride), strides in floats
+using PictureTuple = std::tuple<uintptr_t, size_t, size_t, size_t, size_t>;
 
 void run(CpuProgram& program, const std::vector<PictureTuple>& inputs,
          const std::vector<PictureTuple>& outputs, int batch, int height, int width, int threads) {
   const auto pictures = [](const std::vector<PictureTuple>& tuples) {
     std::vector<esr::Picture> list;
-    for (const auto& [address, batch_stride, plane, row] : tuples)
-      list.push_back({reinterpret_cast<float*>(address), batch_stride, plane, row});
+    for (const auto& [address, batch_stride, plane, row, pixel] : tuples)
+      list.push_back({reinterpret_cast<float*>(address), batch_stride, plane, row, pixel});
     return list;
   };
   esr::bindings::check_run(program, inputs.size(), outputs.size(), batch, height, width);

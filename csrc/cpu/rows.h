@@ -13,11 +13,12 @@ struct SourceRows {
   int channels;
 };
 
-// A strided picture, NCHW with contiguous pixels: pixel (c, y, x) is data[c*plane + y*row + x].
+// A strided picture: pixel (c, y, x) is data[c*plane + y*row + x*pixel]. Either the pixels of a row
+// are neighbours (pixel == 1), or else the channels of a pixel are (plane == 1).
 template <class T>
 struct PictureView {
   T* data;
-  size_t plane, row;
+  size_t plane, row, pixel;
 };
 
 }  // namespace esr

@@ -39,7 +39,7 @@ struct Read {
 // Pictures of a batch, `batch_stride` floats apart.
 struct Picture {
   float* data;
-  size_t batch_stride, plane, row;
+  size_t batch_stride, plane, row, pixel;
 };
 
 // One tile row of the step's result in one picture, on one thread.
@@ -52,11 +52,13 @@ struct TileRow {
   const Picture *inputs, *outputs;  // of the program
   int image;                        // of the batch
 
-  PictureView<const float> input(int i) const {
-    return {inputs[i].data + image * inputs[i].batch_stride, inputs[i].plane, inputs[i].row};
-  }
-  PictureView<float> output(int i) const {
-    return {outputs[i].data + image * outputs[i].batch_stride, outputs[i].plane, outputs[i].row};
+  PictureView<const float> input(int i) const { return view<const float>(inputs[i]); }
+  PictureView<float> output(int i) const { return view<float>(outputs[i]); }
+
+ private:
+  template <class T>
+  PictureView<T> view(const Picture& p) const {
+    return {p.data + image * p.batch_stride, p.plane, p.row, p.pixel};
   }
 };
 

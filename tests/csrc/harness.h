@@ -49,7 +49,7 @@ class Framed {
     return other;
   }
   float& at(int c, int y, int x) { return data_[c * plane_ + y * row_ + x]; }
-  esr::Picture picture() { return {data_.data(), 0, plane_, row_}; }
+  esr::Picture picture() { return {data_.data(), 0, plane_, row_, 1}; }
   bool canaries_live() {
     size_t live = 0;
     for (float v : data_) live += v == kCanary;

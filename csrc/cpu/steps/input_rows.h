@@ -1,4 +1,4 @@
-// One tile row of a picture (NCHW) into rows of a value.
+// One tile row of a picture into rows of a value.
 #pragma once
 
 #include "../blocks.h"
@@ -26,9 +26,8 @@ ESR_INLINE void load_phases(const float* pixels, int count, Vec* phase) {
   deinterleave(odd0, odd1, phase[1], phase[3]);
 }
 
-// Picture rows into rows, plus a shift per channel. The shift stops at the picture's edge: what
-// lies outside stays zero.
-inline void pack(const PackRow& r) {
+// The shift stops at the picture's edge: what lies outside stays zero.
+inline void pack_planes(const PackRow& r) {
   const Geometry& g = *r.geometry;
   for (int i = 0; i < r.rows; ++i) {
     for (int c = 0; c < r.channels; ++c) {
@@ -46,6 +45,51 @@ inline void pack(const PackRow& r) {
     }
   }
 }
+
+// kLanes channels from `first` on of one phase of a block, a pixel's after the other's.
+ESR_INLINE void load_pixels(const PackRow& r, const float* pixels, int first, int inside,
+                            Vec* channel) {
+  ESR_UNROLL
+  for (int i = 0; i < kLanes; ++i)
+    channel[i] = i < inside ? load_unaligned(pixels + i * kTile * r.picture.pixel + first) : Vec{};
+  interleave_all<kLanes>(channel);
+}
+
+// The same of fewer channels than a vector has.
+ESR_INLINE void gather_pixels(const PackRow& r, const float* pixels, int inside, Vec* channel) {
+  for (int c = 0; c < r.channels; ++c) {
+    channel[c] = Vec{};
+    for (int i = 0; i < kLanes && i < inside; ++i)
+      channel[c][i] = pixels[i * kTile * r.picture.pixel + c];
+  }
+}
+
+inline void pack_pixels(const PackRow& r) {
+  const Geometry& g = *r.geometry;
+  const int group = r.channels < kLanes ? r.channels : kLanes;
+  for (int i = 0; i < r.rows; ++i) {
+    const float* const row = r.picture.data + (r.y + i) * r.picture.row;
+    for (int next = 0; next < r.channels; next += group) {
+      // The last group ends at the last channel, and has some for the second time.
+      const int first = next + group <= r.channels ? next : r.channels - group;
+      for (int v = 0; v < g.blocks * kTile; ++v) {
+        const int block = v / kTile, phase = v % kTile, inside = lanes_inside(g, block, phase);
+        const float* pixels = row + (block * kTile * kLanes + phase) * r.picture.pixel;
+        Vec channel[kLanes];
+        if (group == kLanes)
+          load_pixels(r, pixels, first, inside, channel);
+        else
+          gather_pixels(r, pixels, inside, channel);
+        float* out = r.out[i] + kLanes + first * g.channel_stride() + v * kLanes;
+        for (int c = 0; c < group; ++c, out += g.channel_stride())
+          store(out, keep_first(channel[c] + r.shift[first + c], inside));
+      }
+    }
+  }
+}
+
+// Picture rows into rows, plus a shift per channel.
+inline void pack(const PackRow& r) { r.picture.pixel == 1 ? pack_planes(r) : pack_pixels(r); }
 
 }  // namespace ESR_ISA
 }  // namespace esr

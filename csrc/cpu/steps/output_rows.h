@@ -1,4 +1,4 @@
-// One tile row into a picture (NCHW), shuffled.
+// One tile row into a picture, shuffled where its pixels are neighbours.
 #pragma once
 
 #include "../blocks.h"
@@ -62,7 +62,55 @@ inline void shuffle_row(const ShuffleRow& r) {
   }
 }
 
+// kLanes channels of one phase of a block into its pixels. `skip`: what is added, or null.
+ESR_INLINE void store_pixels(const ShuffleRow& r, const float* in, const float* skip, int inside,
+                             float* pixels) {
+  const size_t stride = r.geometry->channel_stride();
+  Vec v[kLanes];
+  ESR_UNROLL
+  for (int c = 0; c < kLanes; ++c)
+    v[c] = skip ? load(in + c * stride) + load(skip + c * stride) : load(in + c * stride);
+  interleave_all<kLanes>(v);
+  for (int i = 0; i < kLanes && i < inside; ++i)
+    store_unaligned(pixels + i * kTile * r.picture.pixel, v[i]);
+}
+
+// The same of fewer channels than a vector has.
+ESR_INLINE void scatter_pixels(const ShuffleRow& r, const float* in, const float* skip, int inside,
+                               float* pixels) {
+  const size_t stride = r.geometry->channel_stride();
+  for (int c = 0; c < r.source.channels; ++c) {
+    const Vec v = skip ? load(in + c * stride) + load(skip + c * stride) : load(in + c * stride);
+    for (int i = 0; i < kLanes && i < inside; ++i) pixels[i * kTile * r.picture.pixel + c] = v[i];
+  }
+}
+
+// Not shuffled.
+inline void write_pixels(const ShuffleRow& r) {
+  const Geometry& g = *r.geometry;
+  const int channels = r.source.channels, group = channels < kLanes ? channels : kLanes;
+  for (int i = 0; i < r.rows; ++i) {
+    for (int next = 0; next < channels; next += group) {
+      // The last group ends at the last channel, and has some for the second time.
+      const int first = next + group <= channels ? next : channels - group;
+      const size_t plane = kLanes + first * g.channel_stride();
+      for (int v = 0; v < g.blocks * kTile; ++v) {
+        const int block = v / kTile, phase = v % kTile, inside = lanes_inside(g, block, phase);
+        const size_t x = block * kTile * kLanes + phase, at = plane + v * kLanes;
+        const float* in = r.source.row[i] + at;
+        const float* skip = r.skip.channels ? r.skip.row[i] + at : nullptr;
+        float* pixels = r.picture.data + (r.y + i) * r.picture.row + x * r.picture.pixel + first;
+        if (group == kLanes)
+          store_pixels(r, in, skip, inside, pixels);
+        else
+          scatter_pixels(r, in, skip, inside, pixels);
+      }
+    }
+  }
+}
+
 inline void pixel_shuffle(const ShuffleRow& r) {
+  if (r.picture.pixel != 1) return write_pixels(r);
   switch (r.factor) {
     case 1: return shuffle_row<1>(r);
     case 2: return shuffle_row<2>(r);
