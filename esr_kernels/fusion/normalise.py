@@ -19,13 +19,13 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from ..op import called_op
-from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
+from ..ops import CONV_ACT, DEPTHWISE_ACT
 from . import canonical as words
 from . import memory
 from .arithmetic import FORMULA_WORDS
 from .calls import Call, Same
 from .factories import MADE
-from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
+from .graph import Conv, Depthwise, calls, constant, spread_of, sweep, value, writes
 from .trace import Traced
 from .values import Untraceable, is_size
 
@@ -172,13 +172,12 @@ class _Normaliser:
                 bias = constant(self.graph, bias, f"{node.meta['path']}.bias")
         kernel = value(weight)
         fixed = kernel is not None and (bias is None or value(bias) is not None)
-        if fixed and stride == dilation == (1, 1):
-            k = kernel.shape[-1]
-            kept = padding in ((k // 2, k // 2), "same")
-            if kept and groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
+        spread = spread_of(kernel, padding, dilation) if fixed and stride == (1, 1) else None
+        if spread is not None:
+            if spread == groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
                 return Call(CONV_ACT, Conv((x,), weight, bias).args)
-            if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
-                return Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
+            if groups > 1 and kernel.shape[:2] == (groups, 1) and kernel[0, 0].numel() > 1:
+                return Call(DEPTHWISE_ACT, Depthwise((x,), weight, bias, dilation=spread).args)
         return Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def make(self, node: Node) -> None:

@@ -148,7 +148,7 @@ def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bo
     four pictures may come and go for each. In LKFN ten do, and programs were slower than torch.
     """
     standalone = [node.target.name for node in group if _standalone(node, constants, op_set)]
-    if set(standalone) != {"depthwise3x3_act"}:
+    if set(standalone) != {"depthwise_act"}:
         return bool(standalone)
     reads = {n for node in group for n in node.all_input_nodes} - group - set(constants)
     written = [node for node in group if any(user not in group for user in node.users)]

@@ -105,10 +105,29 @@ class Builder:
         act: str,
         slope: float,
         residual: int | None,
+        dilation: int,
     ) -> int:
-        """A depthwise 3x3 convolution with its epilogue."""
+        """A depthwise convolution with its epilogue."""
         value = self.program.depthwise(
-            source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual)
+            source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual), dilation
+        )
+        return self._made(value, source)
+
+    def direct_conv(
+        self,
+        sources: Sequence[int],
+        weight: Tensor,
+        bias: Tensor | None,
+        act: str,
+        slope: float,
+        residual: int | None,
+        dilation: int,
+        groups: int,
+    ) -> int:
+        """A convolution of any odd size of the sources' concatenation, with its epilogue."""
+        constants = numpy_of(weight), numpy_of(bias), act, slope
+        value = self.program.direct_conv(
+            list(sources), *constants, _optional(residual), dilation, groups
         )
         self._channels[value] = weight.shape[0]
         return value
