@@ -19,8 +19,8 @@ from esr_kernels.benchmark.gpu import contest as gpu
 from .bench_conv3x3_pixel_shuffle import test_conv3x3_pixel_shuffle as conv3x3_pixel_shuffle
 from .bench_conv_act import CASES
 from .bench_conv_act import test_conv_act as conv_act
-from .bench_depthwise3x3_act import CASES as DEPTHWISE_CASES
-from .bench_depthwise3x3_act import test_depthwise3x3_act as depthwise3x3_act
+from .bench_depthwise_act import CASES as DEPTHWISE_CASES
+from .bench_depthwise_act import test_depthwise_act as depthwise_act
 from .bench_esa import test_esa as esa
 from .bench_spab import test_spab as spab
 from .networks import NETWORKS, problem
@@ -71,7 +71,7 @@ def test_conv(contest, name):
 
 @pytest.mark.parametrize("name", DEPTHWISE_CASES)
 def test_depthwise(contest, name):
-    depthwise3x3_act(contest, name)
+    depthwise_act(contest, name)
 
 
 @pytest.mark.parametrize(

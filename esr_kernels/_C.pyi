@@ -83,6 +83,18 @@ class Program(_Steps):
         act: str = "none",
         slope: float = 0.0,
         residual: int = -1,
+        dilation: int = 1,
+    ) -> int: ...
+    def direct_conv(
+        self,
+        sources: Sequence[int],
+        weight: _Array,
+        bias: _Array | None,
+        act: str = "none",
+        slope: float = 0.0,
+        residual: int = -1,
+        dilation: int = 1,
+        groups: int = 1,
     ) -> int: ...
     def strided_conv(self, source: int, weight: _Array, bias: _Array | None) -> int: ...
     def max_pool(self, source: int, kernel: int, stride: int) -> int: ...

@@ -8,7 +8,9 @@
 #include "../csrc/cpu/steps/channel_norm.h"
 #include "../csrc/cpu/steps/conv1x1.h"
 #include "../csrc/cpu/steps/conv3x3.h"
+#include "../csrc/cpu/steps/depthwise.h"
 #include "../csrc/cpu/steps/depthwise3x3.h"
+#include "../csrc/cpu/steps/direct_conv.h"
 #include "../csrc/cpu/steps/formula.h"
 #include "../csrc/cpu/steps/input.h"
 #include "../csrc/cpu/steps/join.h"
@@ -47,23 +49,43 @@ inline int max_factor(const CpuProgram&) { return 8; }
 
 inline void check_act(const CpuProgram&, Act) {}  // knows them all
 
-// A 3x3 convolution of one source as the step Kind; `in`: the weight's input channels.
-template <class Kind>
-int add_filter(CpuProgram& program, int source, int in, const ConvSpec& spec, int residual,
-               const char* expected) {
-  if (spec.kernel != 3 || spec.in_channels != in) throw pybind11::value_error(expected);
-  bindings::check_epilogue(program, spec, residual);
-  return program.add<Kind>(source, spec, residual);
+inline Taps taps_of(const bindings::Array& weight, int dilation) {
+  const Taps taps{int(weight.shape(2)), int(weight.shape(3)), dilation};
+  if (taps.rows % 2 == 0 || taps.columns % 2 == 0)
+    throw pybind11::value_error("a kernel's rows and columns must be odd");
+  if (dilation < 1) throw pybind11::value_error("a dilation must be 1 or more");
+  return taps;
 }
 
 inline int add_depthwise(CpuProgram& program, int source, const bindings::Array& weight,
                          const std::optional<bindings::Array>& bias, const std::string& act,
-                         float slope, int residual) {
-  const ConvSpec spec = bindings::spec_of(weight, bias, act, slope);
+                         float slope, int residual, int dilation) {
+  const ConvSpec spec = bindings::any_spec_of(weight, bias, act, slope);
+  const Taps taps = taps_of(weight, dilation);
   bindings::check_value(program, source);
-  const char* expected = "a depthwise weight must be [source's channels, 1, 3, 3]";
-  if (spec.out_channels != program.channels(source)) throw pybind11::value_error(expected);
-  return add_filter<Depthwise3x3>(program, source, 1, spec, residual, expected);
+  if (spec.out_channels != program.channels(source) || spec.in_channels != 1)
+    throw pybind11::value_error("a depthwise weight must be [source's channels, 1, rows, columns]");
+  bindings::check_epilogue(program, spec, residual);
+  if (taps == Taps{3, 3}) return program.add<Depthwise3x3>(source, spec, residual);
+  return program.add<Depthwise>(source, spec, taps, residual);
+}
+
+inline int add_direct(CpuProgram& program, const std::vector<int>& sources,
+                      const bindings::Array& weight, const std::optional<bindings::Array>& bias,
+                      const std::string& act, float slope, int residual, int dilation, int groups) {
+  const ConvSpec spec = bindings::any_spec_of(weight, bias, act, slope);
+  const Taps taps = taps_of(weight, dilation);
+  int channels = 0;
+  for (int source : sources) {
+    bindings::check_value(program, source);
+    channels += program.channels(source);
+  }
+  check_sources(program, sources);
+  if (groups < 1 || spec.out_channels % groups || spec.in_channels * groups != channels)
+    throw pybind11::value_error(
+        "a weight must be [out, sources' channels / groups, rows, columns]");
+  bindings::check_epilogue(program, spec, residual);
+  return program.add<DirectConv>(sources, spec, taps, groups, residual);
 }
 
 inline int add_strided(CpuProgram& program, int source, const bindings::Array& weight,
@@ -71,8 +93,10 @@ inline int add_strided(CpuProgram& program, int source, const bindings::Array& w
                        float slope, int residual) {
   const ConvSpec spec = bindings::spec_of(weight, bias, act, slope);
   bindings::check_value(program, source);
-  return add_filter<StridedConv3x3>(program, source, program.channels(source), spec, residual,
-                                    "a strided weight must be [out, source's channels, 3, 3]");
+  if (spec.kernel != 3 || spec.in_channels != program.channels(source))
+    throw pybind11::value_error("a strided weight must be [out, source's channels, 3, 3]");
+  bindings::check_epilogue(program, spec, residual);
+  return program.add<StridedConv3x3>(source, spec, residual);
 }
 
 inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride) {
@@ -185,7 +209,10 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
   using namespace pybind11::literals;
   program
       .def("depthwise", &add_depthwise, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
-           "slope"_a = 0.f, "residual"_a = -1)
+           "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1)
+      .def("direct_conv", &add_direct, "sources"_a, "weight"_a, "bias"_a, "act"_a = "none",
+           "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1, "groups"_a = 1,
+           "Of any odd size, padded by zeros to keep the size.")
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
            "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
       .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")

@@ -30,11 +30,10 @@ inline Act act_of(const std::string& name) {
   throw py::value_error("unknown activation '" + name + "'");
 }
 
-inline ConvSpec spec_of(const Array& weight, const std::optional<Array>& bias,
-                        const std::string& act = "none", float slope = 0) {
-  if (weight.ndim() != 4 || weight.shape(2) != weight.shape(3) ||
-      (weight.shape(2) != 1 && weight.shape(2) != 3))
-    throw py::value_error("a weight must be [out, in, k, k] with k = 1 or 3");
+// Of a kernel of any size; ConvSpec::kernel are its rows.
+inline ConvSpec any_spec_of(const Array& weight, const std::optional<Array>& bias,
+                            const std::string& act, float slope) {
+  if (weight.ndim() != 4) throw py::value_error("a weight must be [out, in, rows, columns]");
   if (weight.size() == 0) throw py::value_error("a weight must not be empty");
   if (bias && (bias->ndim() != 1 || bias->shape(0) != weight.shape(0)))
     throw py::value_error("a bias must be [out]");
@@ -45,6 +44,14 @@ inline ConvSpec spec_of(const Array& weight, const std::optional<Array>& bias,
           data_or_null(bias),
           act_of(act),
           slope};
+}
+
+inline ConvSpec spec_of(const Array& weight, const std::optional<Array>& bias,
+                        const std::string& act = "none", float slope = 0) {
+  if (weight.ndim() != 4 || weight.shape(2) != weight.shape(3) ||
+      (weight.shape(2) != 1 && weight.shape(2) != 3))
+    throw py::value_error("a weight must be [out, in, k, k] with k = 1 or 3");
+  return any_spec_of(weight, bias, act, slope);
 }
 
 // The convolutions of one op, by name, each of {out, in, k} in `shapes`.

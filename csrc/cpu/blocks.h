@@ -12,6 +12,14 @@ ESR_INLINE int lanes_inside(const Geometry& g, int block, int phase) {
   return (g.width - phase + kTile - 1) / kTile - block * kLanes;
 }
 
+// Starts fetching a block. Rows come from the second-level cache at best, and each block is too
+// short a run for the processor to fetch ahead by itself: 6% of SPAN's time.
+template <int kForWriting>
+ESR_INLINE void prefetch_block(const float* p) {
+  constexpr int kLineFloats = 16;
+  for (int i = 0; i < kTile * kLanes; i += kLineFloats) __builtin_prefetch(p + i, kForWriting, 3);
+}
+
 // Column j - 1 (0..5) around the tiles of the block at `p`; beside the block lies the guard or
 // another block.
 ESR_INLINE Vec load_column(const float* p, int j) {
@@ -33,6 +41,15 @@ ESR_INLINE void interleave_all(Vec* v) {
     ESR_UNROLL
     for (int i = 0; i < kCount; ++i) v[i] = w[i];
   }
+}
+
+// A block's pixels in their order become its phases.
+ESR_INLINE void take_apart(Vec (&v)[kTile]) {
+  Vec even0, even1, odd0, odd1;
+  deinterleave(v[0], v[1], even0, odd0);
+  deinterleave(v[2], v[3], even1, odd1);
+  deinterleave(even0, even1, v[0], v[2]);
+  deinterleave(odd0, odd1, v[1], v[3]);
 }
 
 // The four phases of a block as its pixels in their order.

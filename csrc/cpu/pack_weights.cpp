@@ -71,11 +71,17 @@ Buffer pack_winograd(const double* weight, int out, int in, int group) {
 }
 
 Buffer pack_pointwise(const double* weight, int out, int in, int group) {
-  Buffer packed(size_t(groups_of(out, group)) * in * group);
-  for (int o = 0; o < out; ++o)
-    for (int c = 0; c < in; ++c)
-      packed.data()[(size_t(o / group) * in + c) * group + o % group] =
-          float(weight[size_t(o) * in + c]);
+  return pack_groups(weight, 1, out, in, group);
+}
+
+Buffer pack_groups(const double* weight, int groups, int out, int in, int group) {
+  const size_t floats = size_t(groups_of(out, group)) * in * group;
+  Buffer packed(groups * floats);
+  float* to = packed.data();
+  for (int i = 0; i < groups; ++i, to += floats)
+    for (int o = 0; o < out; ++o)
+      for (int c = 0; c < in; ++c)
+        to[(size_t(o / group) * in + c) * group + o % group] = float(*weight++);
   return packed;
 }
 

@@ -13,6 +13,9 @@ Buffer pack_winograd(const double* weight, int out, int in, int group);
 // weight [out][in] -> [ceil(out / group)][in][group]
 Buffer pack_pointwise(const double* weight, int out, int in, int group);
 
+// Several of these one after the other: weight [groups][out][in], each padded to whole groups.
+Buffer pack_groups(const double* weight, int groups, int out, int in, int group);
+
 // weight [out][sum of `sources`][k][k] in bfloat16, as matrix tiles read it (steps/tile_conv.h). A
 // source that is a picture is multiplied in three parts (layout.h).
 Buffer pack_tiles(const double* weight, int out, const std::vector<int>& sources, int kernel);

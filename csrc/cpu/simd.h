@@ -16,6 +16,7 @@
 #endif
 
 #define ESR_INLINE inline __attribute__((always_inline))
+#define ESR_NOINLINE inline __attribute__((noinline))
 #define ESR_UNROLL _Pragma("GCC unroll 36")
 
 namespace esr {
@@ -33,6 +34,16 @@ ESR_INLINE Vec load_unaligned(const float* p) { return *reinterpret_cast<const U
 ESR_INLINE void store_unaligned(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 // Written lane by lane, GCC may gather several splats in memory and wait for the stores.
 ESR_INLINE Vec splat(float s) { return s - Vec{}; }
+// As a register: GCC would load it again for every product, which costs more than one load when it
+// lies across two cache lines.
+ESR_INLINE Vec held(Vec v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+  return v;
+}
 // Contracted to one rounding: the build passes -ffp-contract=fast.
 ESR_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 ESR_INLINE Vec fma(float a, Vec b, Vec c) { return a * b + c; }

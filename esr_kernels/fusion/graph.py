@@ -17,7 +17,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
 from ..op import Op
-from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
+from ..ops import CONV_ACT, DEPTHWISE_ACT
 
 
 def value(node: Any) -> Tensor | None:
@@ -101,16 +101,29 @@ class Conv:
 class Depthwise(Conv):
     """A depthwise convolution's node taken apart; ``inputs`` holds the one that it reads."""
 
-    target: ClassVar[Op] = DEPTHWISE3X3_ACT
+    target: ClassVar[Op] = DEPTHWISE_ACT
 
     pointwise: Node | None = None
     pointwise_bias: Node | None = None
+    dilation: int = 1
 
     @property
     def args(self) -> tuple:
         (x,) = self.inputs
         epilogue = self.act, self.slope, self.residual
-        return (x, self.weight, self.bias, *epilogue, self.pointwise, self.pointwise_bias)
+        before = self.pointwise, self.pointwise_bias
+        return (x, self.weight, self.bias, *epilogue, *before, self.dilation)
+
+
+def spread_of(
+    kernel: Tensor, padding: tuple[int, int] | str, dilation: tuple[int, int]
+) -> int | None:
+    """The one dilation of a convolution whose zero padding keeps the size; None for any other."""
+    sizes = kernel.shape[2:]
+    reach = tuple(d * (k // 2) for d, k in zip(dilation, sizes, strict=True))
+    spreads = {d for d, k in zip(dilation, sizes, strict=True) if k > 1} or {1}
+    kept = padding in (reach, "same") and all(k % 2 for k in sizes)
+    return spreads.pop() if kept and len(spreads) == 1 else None
 
 
 def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
@@ -124,7 +137,7 @@ def conv_of(node: Any, kernel: int | None = None) -> Conv | None:
 
 def depthwise_of(node: Any) -> Depthwise | None:
     """The node as a ``Depthwise`` if it is one."""
-    if not calls(node, DEPTHWISE3X3_ACT):
+    if not calls(node, DEPTHWISE_ACT):
         return None
     x, *rest = node.args
     return Depthwise((x,), *rest)

@@ -19,13 +19,13 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from ..op import called_op
-from ..ops import CONV_ACT, DEPTHWISE3X3_ACT
+from ..ops import CONV_ACT, DEPTHWISE_ACT
 from . import canonical as words
 from . import memory
 from .arithmetic import FORMULA_WORDS
 from .calls import Call, Same
 from .factories import MADE
-from .graph import Conv, Depthwise, calls, constant, sweep, value, writes
+from .graph import Conv, Depthwise, calls, constant, spread_of, sweep, value, writes
 from .trace import Traced
 from .values import Untraceable, is_size
 
@@ -48,6 +48,17 @@ def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
     _drop_copies(graph)
     sweep(graph)
     return graph
+
+
+def _settle_shape(node: Node) -> None:
+    """One unknown side of a constant's new shape follows from the others: ``weight.view(1, C, 1,
+    1)``, where ``C`` was asked of the picture."""
+    if node.op != "call_method" or node.target not in ("view", "reshape"):
+        return
+    tensor, *sides = node.args
+    unknown = [side for side in sides if isinstance(side, Node)]
+    if value(tensor) is not None and len(unknown) == 1 and -1 not in sides:
+        node.args = (tensor, *(-1 if side in unknown else side for side in sides))
 
 
 def _drop_copies(graph: Graph) -> None:
@@ -172,13 +183,12 @@ class _Normaliser:
                 bias = constant(self.graph, bias, f"{node.meta['path']}.bias")
         kernel = value(weight)
         fixed = kernel is not None and (bias is None or value(bias) is not None)
-        if fixed and stride == dilation == (1, 1):
-            k = kernel.shape[-1]
-            kept = padding in ((k // 2, k // 2), "same")
-            if kept and groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
+        spread = spread_of(kernel, padding, dilation) if fixed and stride == (1, 1) else None
+        if spread is not None:
+            if spread == groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
                 return Call(CONV_ACT, Conv((x,), weight, bias).args)
-            if kept and groups > 1 and kernel.shape == (groups, 1, 3, 3):
-                return Call(DEPTHWISE3X3_ACT, Depthwise((x,), weight, bias).args)
+            if groups > 1 and kernel.shape[:2] == (groups, 1) and kernel[0, 0].numel() > 1:
+                return Call(DEPTHWISE_ACT, Depthwise((x,), weight, bias, dilation=spread).args)
         return Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def make(self, node: Node) -> None:
@@ -225,6 +235,7 @@ class _Normaliser:
 
     def evaluated(self, node: Node) -> bool:
         """Computes what depends on constants only; True if ``node`` is gone."""
+        _settle_shape(node)
         inputs = node.all_input_nodes
         known = {n: value(n) for n in inputs}
         if not inputs or memory.written_in_place(node) or any(v is None for v in known.values()):

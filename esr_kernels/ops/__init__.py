@@ -13,7 +13,7 @@ from .channel_norm import CHANNEL_NORM, channel_norm
 from .channel_part import CHANNEL_PART, channel_part
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
 from .conv_act import CONV_ACT, conv_act
-from .depthwise3x3_act import DEPTHWISE3X3_ACT, depthwise3x3_act
+from .depthwise_act import DEPTHWISE_ACT, depthwise_act
 from .elementwise import ELEMENTWISE, elementwise
 from .esa import ESA, esa
 from .resample import RESAMPLE, resample
@@ -24,7 +24,7 @@ from .strided_conv3x3 import STRIDED_CONV3X3, strided_conv3x3
 from .window_max import WINDOW_MAX, window_max
 
 OPS = (
-    *(CONV_ACT, DEPTHWISE3X3_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
+    *(CONV_ACT, DEPTHWISE_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
     *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
     CHANNEL_JOIN,
     STRIDED_CONV3X3,
@@ -44,7 +44,7 @@ __all__ = [
     "CHANNEL_PART",
     "CONV3X3_PIXEL_SHUFFLE",
     "CONV_ACT",
-    "DEPTHWISE3X3_ACT",
+    "DEPTHWISE_ACT",
     "ELEMENTWISE",
     "ESA",
     "OPS",
@@ -59,7 +59,7 @@ __all__ = [
     "channel_part",
     "conv3x3_pixel_shuffle",
     "conv_act",
-    "depthwise3x3_act",
+    "depthwise_act",
     "elementwise",
     "esa",
     "resample",

@@ -6,6 +6,8 @@ avoid device names: programs around us take some of them for "out of memory" and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.fx import Proxy
@@ -49,6 +51,35 @@ def sequence(name: str, x: Tensor) -> None:
     if x.dtype not in _DTYPES:
         raise TypeError(f"{name} is {short(x.dtype)}; use float32, float16, bfloat16 or float64")
     _axes(name, x, "N, L, E")
+
+
+def integers(**named: object) -> None:
+    """Raise TypeError unless every argument is an int."""
+    for name, value in named.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+
+
+def odd_kernel(name: str, weight: Tensor, dilation: int) -> None:
+    """Raise unless ``weight`` is ``[Co, Ci, kh, kw]`` with odd ``kh`` and ``kw``, and the dilation
+    1 or more: then some zero padding keeps the picture's size."""
+    if weight.dim() != 4:
+        raise ValueError(f"{name} has shape {list(weight.shape)}, expected [Co, Ci, kh, kw]")
+    high, wide = weight.shape[2:]
+    if high % 2 == 0 or wide % 2 == 0:
+        raise ValueError(f"{name} has a {high}x{wide} kernel, expected odd numbers of taps")
+    if dilation < 1:
+        raise ValueError(f"dilation is {dilation}, expected 1 or more")
+
+
+def same_padding(weight: Sequence[int], dilation: int) -> tuple[int, int]:
+    """Zeros above and beside a picture that keep its size; ``weight`` is a shape."""
+    return dilation * (weight[2] // 2), dilation * (weight[3] // 2)
+
+
+def kernel_detail(weight: Sequence[int], dilation: int) -> str:
+    """The kernel in words for ``explain``."""
+    return f"{weight[2]}x{weight[3]}" + (f", dilation {dilation}" if dilation > 1 else "")
 
 
 def _axes(name: str, x: Tensor, axes: str) -> None:

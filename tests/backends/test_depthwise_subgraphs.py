@@ -32,6 +32,35 @@ def test_a_network_of_separable_convolutions_is_one_program(tolerance):
     assert check(model, tolerance, *PICTURES, channels_last) == {"cpu"}
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_large_kernels_between_convolutions_are_one_program(tolerance, threads):
+    def forward(m, x):
+        y = u = m.c[0](x)
+        for conv in m.filters:
+            y = F.gelu(conv(y)) + u
+        return m.c[1](y)
+
+    model = Network(forward, (3, 6), (6, 3))
+    shapes = ((5, 1), (7, 3), ((1, 11), 1), ((11, 1), 1), (17, 1))
+    model.filters = nn.ModuleList(
+        nn.Conv2d(6, 6, kernel, padding="same", dilation=dilation, groups=6)
+        for kernel, dilation in shapes
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        tall = torch.rand(1, 3, 201, 9)
+        assert check(model, tolerance, *PICTURES, tall) == {"cpu"}
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_large_kernel_by_itself_is_left_to_torch(tolerance):
+    model = Network(lambda m, x: m.dw(x) * 2)
+    model.dw = nn.Conv2d(3, 3, 7, padding=3, groups=3)
+    assert check(model, tolerance, *PICTURES) == {"reference"}
+
+
 def depthwise_and_1x1(*, tensors: int) -> nn.Module:
     """A 1x1 convolution of a depthwise one's result and of so many tensors made by torch."""
     functions = (torch.cos, torch.sin, torch.erf, torch.atan)[:tensors]

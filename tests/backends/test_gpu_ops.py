@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 import test_conv3x3_pixel_shuffle
 import test_conv_act
-import test_depthwise3x3_act
+import test_depthwise_act
 import test_esa
 import test_selective_scan
 import test_spab
@@ -40,7 +40,7 @@ pytestmark = NEEDS_DEVICE
 OPS = torch.ops.esr_kernels
 REFERENCES = {
     "conv_act": test_conv_act.reference,
-    "depthwise3x3_act": test_depthwise3x3_act.reference,
+    "depthwise_act": test_depthwise_act.reference,
     "esa": test_esa.reference,
     "conv3x3_pixel_shuffle": test_conv3x3_pixel_shuffle.reference,
     "spab": test_spab.reference,
@@ -57,7 +57,7 @@ def conv(size, channels=(28, 28), act="silu", k=3, dtype=torch.float32):
 
 
 def depthwise(size, c, ci, act="gelu", dtype=torch.float32):
-    return test_depthwise3x3_act.arguments(2, c, *size, act, ci, dtype, residual=True)
+    return test_depthwise_act.arguments(2, c, *size, act, ci, dtype, residual=True)
 
 
 def _cases() -> Iterator[tuple[str, str, Callable]]:
@@ -69,9 +69,9 @@ def _cases() -> Iterator[tuple[str, str, Callable]]:
     for act, k in product(test_conv_act.ACTIVATIONS, (1, 3)):
         yield f"conv {k}x{k} {act}", "conv_act", partial(conv, (17, 21), (13, 11), act, k)
     for c, ci in [(1, None), (26, 26), (28, None), (48, 46), (52, 3)]:
-        yield f"depthwise {ci}-{c}", "depthwise3x3_act", partial(depthwise, (9, 35), c, ci)
+        yield f"depthwise {ci}-{c}", "depthwise_act", partial(depthwise, (9, 35), c, ci)
     for act, size in product(test_conv_act.ACTIVATIONS, [(1, 7), (17, 21)]):
-        yield f"depthwise {act} {size}", "depthwise3x3_act", partial(depthwise, size, 11, 13, act)
+        yield f"depthwise {act} {size}", "depthwise_act", partial(depthwise, size, 11, 13, act)
     for c, size in [(3, (15, 37)), (28, (31, 33)), (46, (16, 35)), (52, (17, 20))]:
         yield f"esa {c} {size}", "esa", partial(test_esa.arguments, 2, c, *size)
     for c, r in [(28, 4), (46, 3), (3, 2), (52, 8), (6, 33)]:

@@ -14,7 +14,7 @@ from esr_kernels.backends.triton import launch as launching
 from esr_kernels.backends.triton.convolution import conv_launch
 from esr_kernels.backends.triton.launch import Launch
 from esr_kernels.backends.triton.ops.conv3x3_pixel_shuffle import pack_shuffle, shuffle_launch
-from esr_kernels.backends.triton.ops.depthwise3x3_act import depthwise_launch, pack_depthwise
+from esr_kernels.backends.triton.ops.depthwise_act import depthwise_launch, pack_depthwise
 from esr_kernels.backends.triton.ops.esa import esa_launches, pack_esa
 from esr_kernels.backends.triton.ops.selective_scan import scan_launch
 from esr_kernels.backends.triton.packing import pack_conv

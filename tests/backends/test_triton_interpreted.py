@@ -57,7 +57,7 @@ def test_networks():
 
 @pytest.mark.parametrize(
     "op",
-    ["conv_act", "depthwise3x3_act", "esa", "conv3x3_pixel_shuffle", "selective_scan", "spab"],
+    ["conv_act", "depthwise_act", "esa", "conv3x3_pixel_shuffle", "selective_scan", "spab"],
 )
 def test_ops_like_every_backend(op):
     assert interpret(f"tests/ops/test_{op}.py", "-k", OF_EVERY_BACKEND) > 10

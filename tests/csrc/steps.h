@@ -7,6 +7,7 @@
 #include "steps/channel_norm.h"
 #include "steps/conv1x1.h"
 #include "steps/conv3x3.h"
+#include "steps/depthwise.h"
 #include "steps/depthwise3x3.h"
 #include "steps/formula.h"
 #include "steps/input.h"

@@ -11,8 +11,8 @@ from building import Build, build, call, empty_folder, native, tool
 
 pytestmark = pytest.mark.slow
 PROGRAMS = (
-    *("kernels_test", "sizes_test", "steps_test", "formula_test"),
-    *("selective_scan_test", "threads_test"),
+    *("kernels_test", "taps_test", "sizes_test", "steps_test"),
+    *("formula_test", "selective_scan_test", "threads_test"),
 )
 on_x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="emulates lesser x86 processors"

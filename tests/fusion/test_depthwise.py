@@ -1,4 +1,4 @@
-"""Depthwise convolutions: what becomes ``depthwise3x3_act``, with what around it, and what not."""
+"""Depthwise convolutions: what becomes ``depthwise_act``, with what around it, and what not."""
 
 import pytest
 import torch
@@ -12,9 +12,9 @@ import esr_kernels.fusion as fusion
 from esr_kernels.fusion.graph import depthwise_of
 from esr_kernels.models.architectures.smrn import SMRN
 from esr_kernels.models.blocks import BSConv
-from esr_kernels.ops import CONV_ACT, DEPTHWISE3X3_ACT, OPS
+from esr_kernels.ops import CONV_ACT, DEPTHWISE_ACT, OPS
 
-OP = "depthwise3x3_act"
+OP = "depthwise_act"
 
 
 def filters(channels: int, **kwargs) -> nn.Conv2d:
@@ -32,7 +32,7 @@ def found(graph):
 
 def test_smrn_becomes_ops_only():
     graph = fuse(SMRN(8, blocks=2, esa_hidden=4))
-    assert (count(graph, DEPTHWISE3X3_ACT), count(graph, CONV_ACT)) == (5, 5)
+    assert (count(graph, DEPTHWISE_ACT), count(graph, CONV_ACT)) == (5, 5)
     assert all(depthwise_of(n).pointwise for n in graph.nodes if depthwise_of(n))
     assert computing(graph)[0] == "sub"  # the mean; the rest is ops
     assert set(computing(graph)[1:]) <= {op.name for op in OPS}
@@ -104,7 +104,8 @@ def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
 @pytest.mark.parametrize(
     "conv",
     [
-        filters(4, padding=2, dilation=2),
+        filters(4, padding=1, dilation=2),
+        filters(4, padding=(2, 3), dilation=(2, 3)),
         filters(4, stride=2),
         filters(4, padding=0),
         filters(4, padding=2),
@@ -112,14 +113,29 @@ def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
         filters(4, padding_mode="reflect"),
         nn.Conv2d(4, 8, 3, padding=1, groups=4),
         nn.Conv2d(4, 4, 3, padding=1, groups=2),
-        nn.Conv2d(4, 4, 5, padding=2, groups=4),
+        nn.Conv2d(4, 4, 4, padding="same", groups=4),
         nn.Conv2d(4, 4, 1, groups=4),
-        nn.Conv2d(4, 4, (1, 3), padding=(0, 1), groups=4),
     ],
 )
 def test_imposters(conv):
     graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=4)
-    assert count(graph, DEPTHWISE3X3_ACT) == 0 and "relu" in computing(graph)
+    assert count(graph, DEPTHWISE_ACT) == 0 and "relu" in computing(graph)
+
+
+@pytest.mark.parametrize(
+    ("conv", "dilation"),
+    [
+        (filters(4, padding=2, dilation=2), 2),
+        (filters(4, padding="same", dilation=3), 3),
+        (nn.Conv2d(4, 4, 5, padding=2, groups=4), 1),
+        (nn.Conv2d(4, 4, (1, 11), padding=(0, 5), groups=4), 1),
+        (nn.Conv2d(4, 4, (7, 1), padding=(9, 0), dilation=(3, 1), groups=4), 3),
+        (nn.Conv2d(4, 4, (3, 1), padding="same", dilation=(1, 2), groups=4), 1),
+    ],
+)
+def test_kernels_of_other_sizes(conv, dilation):
+    graph = fuse(From(lambda m, x: F.relu(m.conv(x)) + x, conv=conv), channels=4)
+    assert computing(graph) == [OP] and found(graph).dilation == dilation
 
 
 def test_weights_that_are_computed():
@@ -128,11 +144,11 @@ def test_weights_that_are_computed():
             x, x.mean((0, 2, 3))[:, None, None, None] * m.conv.weight, groups=3, padding=1
         )
 
-    assert count(fuse(From(forward, conv=filters(3))), DEPTHWISE3X3_ACT) == 0
+    assert count(fuse(From(forward, conv=filters(3))), DEPTHWISE_ACT) == 0
 
 
 def test_explain():
     model = nn.Sequential(BSConv(3, 5), nn.LeakyReLU(0.2))
     (line,) = fusion.explain(fusion.accelerate(model.eval())).lines
-    assert line.what == "depthwise3x3_act"
+    assert line.what == "depthwise_act"
     assert line.detail == "1x1, 3 -> 5, depthwise 3x3, 5 channels, lrelu(0.2)"

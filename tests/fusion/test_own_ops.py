@@ -30,7 +30,7 @@ class EveryOp(nn.Module):
 
     def forward(self, x):
         f = ops.conv_act(x, *self.first, act="silu")
-        f = ops.depthwise3x3_act(f, *self.depthwise, act="relu", residual=f)
+        f = ops.depthwise_act(f, *self.depthwise, act="relu", residual=f)
         a, t = ops.spab(f, *self.block)
         f = ops.esa(a, *self.attention)
         f = ops.conv_act([f, t], *self.gate, act="span_gate", residual=a)
@@ -71,7 +71,7 @@ def fused(network) -> list[str]:
 
 def test_every_op_is_taken_as_it_is(tolerance):
     network = EveryOp()
-    names = ["conv_act", "depthwise3x3_act", "spab", "esa", "conv_act", "conv3x3_pixel_shuffle"]
+    names = ["conv_act", "depthwise_act", "spab", "esa", "conv_act", "conv3x3_pixel_shuffle"]
     assert fused(network) == names
     check(network, image(2, 3, 33, 37), tolerance)
 

@@ -14,11 +14,20 @@ DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
 def conv_weights(
-    co: int, ci: int, k: int = 3, dtype: torch.dtype = torch.float32, seed: int = 0
+    co: int,
+    ci: int,
+    k: int | tuple[int, int] = 3,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """``([co, ci, k, k], [co])``, so large that maps keep their size from layer to layer."""
+    """``([co, ci, k, k], [co])``, so large that maps keep their size from layer to layer.
+
+    ``k``: the kernel's size, or its rows and columns.
+    """
+    rows, columns = (k, k) if isinstance(k, int) else k
     draw = torch.Generator().manual_seed(seed + 1000 * co + ci)
-    weight = torch.randn(co, ci, k, k, generator=draw) * (1.5 / (ci * k * k)) ** 0.5
+    weight = torch.randn(co, ci, rows, columns, generator=draw)
+    weight *= (1.5 / (ci * rows * columns)) ** 0.5
     return weight.to(dtype), (0.2 * torch.randn(co, generator=draw)).to(dtype)
 
 

@@ -30,7 +30,7 @@ def arguments():
         "spab": (x, *same, *same, *same),
         "esa": (x, *narrow, *inner1, *inner, *inner, *back),
         "conv3x3_pixel_shuffle": (x, *tail, 2, x[:, :3]),
-        "depthwise3x3_act": (x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1)),
+        "depthwise_act": (x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1), 1),
         "strided_conv3x3": (x, *same),
         "channel_join": ([x, x[:, :2]],),
         "channel_part": (x, 1, 3),

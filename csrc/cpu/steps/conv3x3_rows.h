@@ -34,14 +34,6 @@ inline void products(const float* in, const float* weight, int depth, float* out
   }
 }
 
-// Starts fetching a block. Rows come from the second-level cache at best, and each block is too
-// short a run for the processor to fetch ahead by itself: 6% of SPAN's time.
-template <int kForWriting>
-ESR_INLINE void prefetch_block(const float* p) {
-  constexpr int kLineFloats = 16;
-  for (int i = 0; i < kTile * kLanes; i += kLineFloats) __builtin_prefetch(p + i, kForWriting, 3);
-}
-
 // Output transform, epilogue and store of one channel of one block.
 template <Act kAct>
 ESR_INLINE void emit(const ConvRow& r, const float* products, int channel, int block) {

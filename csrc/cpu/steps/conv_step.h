@@ -4,6 +4,7 @@
 #include "../../conv_spec.h"
 #include "../pack_weights.h"
 #include "../step.h"
+#include "../taps.h"
 
 namespace esr {
 
@@ -14,6 +15,7 @@ struct ConvWeights {
   const float* bias;    // [groups * kGroup]
   Act act;
   float slope;  // of lrelu
+  Taps taps;    // of kernels that take any
 };
 
 struct ConvRow {
@@ -24,7 +26,7 @@ struct ConvRow {
   const float* residual[kTile];  // rows that the epilogue takes; null: none
   float* out[kTile];
   int rows;        // pixel rows that exist, 1..4
-  float* scratch;  // of the 3x3 convolution
+  float* scratch;  // of kernels that need some
 };
 
 class ConvStep : public Step {
@@ -38,7 +40,8 @@ class ConvStep : public Step {
   // Throws std::invalid_argument where the residual, a value or -1, has another resolution than the
   // result, or the sources differ in theirs.
   ConvStep(const Program& program, Kernel kernel, const std::vector<int>& sources, Window window,
-           Resolution resolution, const ConvSpec& spec, int residual, Buffer weight);
+           Resolution resolution, const ConvSpec& spec, int residual, Buffer weight,
+           Taps taps = {});
 
  private:
   Kernel kernel_;

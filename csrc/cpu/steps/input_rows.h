@@ -8,22 +8,17 @@ namespace esr {
 namespace ESR_ISA {
 
 // Pixels 4t+p of up to kLanes tiles into one vector per phase, zeros from `count` pixels on.
-ESR_INLINE void load_phases(const float* pixels, int count, Vec* phase) {
-  Vec v[kTile];
+ESR_INLINE void load_phases(const float* pixels, int count, Vec (&phase)[kTile]) {
   if (count >= kTile * kLanes) {
     ESR_UNROLL
-    for (int i = 0; i < kTile; ++i) v[i] = load_unaligned(pixels + i * kLanes);
+    for (int i = 0; i < kTile; ++i) phase[i] = load_unaligned(pixels + i * kLanes);
   } else {
     alignas(64) float padded[kTile * kLanes] = {};
     for (int i = 0; i < count; ++i) padded[i] = pixels[i];
     ESR_UNROLL
-    for (int i = 0; i < kTile; ++i) v[i] = load(padded + i * kLanes);
+    for (int i = 0; i < kTile; ++i) phase[i] = load(padded + i * kLanes);
   }
-  Vec even0, even1, odd0, odd1;
-  deinterleave(v[0], v[1], even0, odd0);
-  deinterleave(v[2], v[3], even1, odd1);
-  deinterleave(even0, even1, phase[0], phase[2]);
-  deinterleave(odd0, odd1, phase[1], phase[3]);
+  take_apart(phase);
 }
 
 // The shift stops at the picture's edge: what lies outside stays zero.

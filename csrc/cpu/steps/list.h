@@ -3,18 +3,20 @@
 #pragma once
 
 // X(function, what it takes)
-#define ESR_FOR_EACH_ROW_KERNEL(X)                                           \
-  X(pack, PackRow)                                                           \
-  X(conv3x3, ConvRow)                                                        \
-  X(conv1x1, ConvRow)                                                        \
-  X(depthwise3x3, ConvRow)                                                   \
-  X(strided_conv3x3, ConvRow)                                                \
-  X(max_pool, MaxPoolRow)                                                    \
-  X(bilinear, BilinearRow)                                                   \
-  X(channel_norm, ChannelNormRow)                                            \
-  X(nearest, NearestRow)                                                     \
-  X(adaptive_max_pool, AdaptiveMaxPoolRow) X(row_statistic, RowStatisticRow) \
-      X(formula, FormulaRow) X(pixel_shuffle, ShuffleRow)
+#define ESR_FOR_EACH_ROW_KERNEL(X)         \
+  X(pack, PackRow)                         \
+  X(conv3x3, ConvRow)                      \
+  X(conv1x1, ConvRow)                      \
+  X(depthwise, ConvRow)                    \
+  X(direct_conv, ConvRow)                  \
+  X(depthwise3x3, ConvRow)                 \
+  X(strided_conv3x3, ConvRow)              \
+  X(max_pool, MaxPoolRow)                  \
+  X(bilinear, BilinearRow)                 \
+  X(channel_norm, ChannelNormRow)          \
+  X(nearest, NearestRow)                   \
+  X(adaptive_max_pool, AdaptiveMaxPoolRow) \
+  X(row_statistic, RowStatisticRow) X(formula, FormulaRow) X(pixel_shuffle, ShuffleRow)
 
 // Of instruction sets with matrix tiles only.
 #define ESR_FOR_EACH_TILE_KERNEL(X) \
@@ -36,6 +38,8 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "conv1x1_rows.h"
 #include "conv3x3_rows.h"
 #include "depthwise3x3_rows.h"
+#include "depthwise_rows.h"
+#include "direct_conv_rows.h"
 #include "formula_rows.h"
 #include "input_rows.h"
 #include "max_pool_rows.h"

@@ -14,6 +14,7 @@ from ...op import Op
 from ..layout import memory_format
 from ..lowering import program
 from ..lowering.lower import LOWER
+from .cost import gains
 
 MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
@@ -137,8 +138,13 @@ def _supports(op: Op, args: tuple) -> bool:
 
 
 def _standalone(op: Op, args: tuple) -> bool:
-    # A 1x1 convolution by itself is left to torch too, see eager.py.
+    # A 1x1 convolution by itself is left to torch too, see eager.py. So are depthwise ones but the
+    # fastest: torch's own for channels_last takes as long as the kernel without its borders.
+    if op.name == "depthwise_act":
+        return tuple(args[1][2:]) == (3, 3) and args[-1] == 1
     return op.name not in BESIDE and (op.name != "conv_act" or args[1][-1:] != (1,))
 
 
-OP_SET = program.OpSet("cpu", Builder, LOWER, _supports, _standalone, resizes=True)
+OP_SET = program.OpSet(
+    "cpu", Builder, LOWER, _supports, _standalone, gains, channels_last=True, resizes=True
+)

@@ -37,7 +37,7 @@ def conv_act(op: Op, inputs, weight, bias, act, slope, residual, out: Tensor | N
     return program(op, inputs, weight, bias, act, slope, residual, out=out)
 
 
-def depthwise3x3_act(op: Op, x, *args):
+def depthwise_act(op: Op, x, *args):
     if memory_format(x) == torch.channels_last:
         # Torch's own reads such pictures as they lie. Laying one out for the kernel, and back,
         # takes longer than the whole op there: torch is 3 to 20 times as fast.
@@ -67,7 +67,7 @@ def in_torch(op: Op, *args):
     return op.in_torch(*args)
 
 
-_SPECIALS = conv_act, depthwise3x3_act, conv3x3_pixel_shuffle, selective_scan
+_SPECIALS = conv_act, depthwise_act, conv3x3_pixel_shuffle, selective_scan
 _SPECIAL = {f.__name__: f for f in _SPECIALS} | dict.fromkeys(BESIDE, in_torch)
 #: Names of the ops that this backend computes.
 COMPUTED = OP_SET.lower.keys() | _SPECIAL.keys()

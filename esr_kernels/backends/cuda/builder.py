@@ -115,4 +115,10 @@ def _supports(op: Op, args: tuple) -> bool:
     return op.name in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
 
 
-OP_SET = program.OpSet("cuda", Builder, LOWER, supports=_supports, standalone=_supports)
+def _gains(parts: Sequence[program.Part], *_) -> bool:
+    return bool(parts)
+
+
+OP_SET = program.OpSet(
+    "cuda", Builder, LOWER, supports=_supports, standalone=_supports, gains=_gains
+)

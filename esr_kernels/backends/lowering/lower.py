@@ -14,12 +14,12 @@ def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
     return b.conv(inputs, weight, bias, act, slope, residual)
 
 
-def depthwise3x3_act(
-    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias
+def depthwise_act(
+    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation
 ) -> int:
     if pointwise is not None:
         x = b.conv([x], pointwise, pointwise_bias)
-    return b.depthwise(x, weight, bias, act, slope, residual)
+    return b.depthwise(x, weight, bias, act, slope, residual, dilation)
 
 
 def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
@@ -73,6 +73,6 @@ def window_max(b: Builder, x, kernel, stride) -> int:
 
 #: Ops that programs of every device have.
 COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
-_POINTWISE = depthwise3x3_act, elementwise, channel_norm, channel_part, channel_join
+_POINTWISE = depthwise_act, elementwise, channel_norm, channel_part, channel_join
 _RESIZING = resample, statistic, strided_conv3x3, window_max
 LOWER = COMMON | {f.__name__: f for f in (*_POINTWISE, *_RESIZING)}

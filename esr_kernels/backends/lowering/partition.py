@@ -13,16 +13,21 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
 from ...op import Op, called_op, is_result
 from .casting import cast
+from .profit import gains, profitable
 from .program import OpSet
+from .shapes import outlined, shape_of
 from .sizes import ONE, PICTURE, SHUFFLED, UNKNOWN, Size, result_size
+from .subgraph import Subgraph, shift_of
 
-_SHIFTS = {operator.add: 1, torch.add: 1, operator.sub: -1, torch.sub: -1}
+_CONVOLUTIONS = (F.conv2d, F.conv_transpose2d)
+_LAST = torch.channels_last
 
 
 def compile_graph(
@@ -30,25 +35,42 @@ def compile_graph(
 ) -> tuple[Callable, dict[str, str]]:
     """See :func:`esr_kernels.backends.bind`. ``op_set``: of the programs."""
     constants = {n: _attribute(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"}
-    taken = _profitable(_taken(graph.graph, constants, op_set), constants, op_set)
+    possible = _taken(graph.graph, constants, op_set)
+    taken = profitable(graph.graph, possible, constants, op_set)
     modules: dict[str, Any] = dict(graph.named_modules())
     modules.update((n.target, constants[n]) for n in constants)
-    ends = _Ends(graph.graph, taken, dtype, outer)
+    rest = [n for n in graph.graph.nodes if n not in taken and _standalone(n, constants, op_set)]
+    alone = {n for n in rest if gains(graph.graph, {n}, constants, op_set)}
+    in_torch = [n for n in graph.graph.nodes if n not in taken | alone]
+    filters = [w for w in _filters_of_torch(in_torch) if constants[w].dim() == 4]
+    turned = op_set.channels_last and bool(filters)
+    for weight in filters if turned else ():
+        modules[weight.target] = constants[weight].contiguous(memory_format=_LAST)
+    ends = _Ends(graph.graph, taken, dtype, outer, turned)
     levels = _levels(graph.graph, taken)
     for level in range(max(levels.values(), default=0) + 1):
         here = [n for n in graph.graph.nodes if levels.get(n) == level]
         for node in here:
             if node not in taken:
-                ends.add_torch(node)
+                ends.add_torch(node, None if node in alone else _lowered(node, op_set))
         steps = [n for n in here if n in taken]
         if steps:
             modules[f"subgraph_{level}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
             ends.add_subgraph(f"subgraph_{level}", subgraph)
-    where = {n.name: op_set.name for n in taken}
-    for node in graph.graph.nodes:  # an op outside the subgraphs is dispatched by itself
-        if node not in taken and _lowered(node, op_set):
-            where[node.name] = op_set.name if _standalone(node, constants, op_set) else "reference"
+    where = {n.name: op_set.name for n in taken | alone}
+    for node in graph.graph.nodes:
+        if node.name not in where and _lowered(node, op_set):
+            where[node.name] = "reference"
     return GraphModule(modules, ends.finished()).to(dtype), where
+
+
+def _filters_of_torch(in_torch: list[Node]) -> list[Node]:
+    """Weights of convolutions that torch computes, in a graph of which every part may be given any
+    format; elsewhere none."""
+    if any(n.target == "view" or n.meta.get("writes") for n in in_torch):
+        return []
+    convolve = [n for n in in_torch if n.target in _CONVOLUTIONS or called_op(n)]
+    return [w for n in convolve for w in n.all_input_nodes if w.op == "get_attr"]
 
 
 def _lowered(node: Node, op_set: OpSet) -> Op | None:
@@ -61,18 +83,13 @@ def _attribute(graph: GraphModule, target: str) -> Tensor:
     return operator.attrgetter(target)(graph)
 
 
-def _shape(node: Node) -> tuple[int, ...]:
-    """The node's shape for a test picture; () if it is no tensor."""
-    return node.meta.get("shape", ())
-
-
 def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
     """Nodes that become steps: ops, elements of an op's results, and shifts of a picture.
 
     What a program reads from outside has one size, the one at which most of its ops read; other
     sizes follow from it inside.
     """
-    found = Counter(_shape(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
+    found = Counter(shape_of(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
     picture = found.most_common(1)[0][0] if found else ()
     banned: set[Node] = set()
     while True:
@@ -102,7 +119,7 @@ def _sizes(
     sizes: dict[Node, Size] = {}
 
     def size(node: Node) -> Size:
-        known = sizes.get(node, PICTURE if _shape(node)[2:] == picture else UNKNOWN)
+        known = sizes.get(node, PICTURE if shape_of(node)[2:] == picture else UNKNOWN)
         return UNKNOWN if known == SHUFFLED else known
 
     for node in graph.nodes:
@@ -119,51 +136,15 @@ def _sizes(
             result = result_size(op, args) if usable else None
             if result is not None:
                 sizes[node] = result
-        elif _shift(node, constants) is not None and reads[0] not in sizes:
+        elif shift_of(node, constants) is not None and reads[0] not in sizes:
             sizes.update({node: PICTURE} if size(reads[0]) == PICTURE else {})
     return sizes
-
-
-def _profitable(taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
-    """Drop subgraphs whose gain does not repay converting layouts at their border."""
-    kept: set[Node] = set()
-    rest = set(taken)
-    while rest:
-        group, edge = set(), [rest.pop()]
-        while edge:
-            node = edge.pop()
-            group.add(node)
-            near = {n for n in (*node.all_input_nodes, *node.users) if n in rest}
-            rest -= near
-            edge.extend(near)
-        if _gains(group, constants, op_set):
-            kept |= group
-    return kept
-
-
-def _gains(group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Return true if some op of the group is worth a program of its own.
-
-    Depthwise convolutions are soon computed: in a group that has no other such ops, not more than
-    four pictures may come and go for each. In LKFN ten do, and programs were slower than torch.
-    """
-    standalone = [node.target.name for node in group if _standalone(node, constants, op_set)]
-    if set(standalone) != {"depthwise3x3_act"}:
-        return bool(standalone)
-    reads = {n for node in group for n in node.all_input_nodes} - group - set(constants)
-    written = [node for node in group if any(user not in group for user in node.users)]
-    return len(reads) + len(written) <= 4 * len(standalone)
 
 
 def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Return true for an op that the backend computes outside of a larger program too."""
     op = _lowered(node, op_set)
-    return op is not None and op_set.standalone(op, _outlined(node, constants))
-
-
-def _outlined(node: Node, constants: dict[Node, Tensor]) -> tuple:
-    """An op's schema arguments with shapes in place of tensors."""
-    return map_arg(node.args, lambda n: tuple(constants[n].shape) if n in constants else _shape(n))
+    return op is not None and op_set.standalone(op, outlined(node, constants))
 
 
 def _first(node: Node) -> Node:
@@ -174,23 +155,11 @@ def _first(node: Node) -> Node:
 def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Return true for an op that programs can have, with constant weights."""
     op = _lowered(node, op_set)
-    if op is None or not op_set.supports(op, _outlined(node, constants)):
+    if op is None or not op_set.supports(op, outlined(node, constants)):
         return False
     read = op.activations_of(node.args)
     weights = [n for n in node.all_input_nodes if n not in read]
     return all(n in constants for n in weights) and not any(a in constants for a in read)
-
-
-def _shift(node: Node, constants: dict[Node, Tensor]) -> Tensor | None:
-    """``s`` where the node computes ``x + s`` with one number per channel, else None."""
-    if node.op != "call_function" or node.target not in _SHIFTS or len(node.args) != 2:
-        return None
-    if node.kwargs or not isinstance(node.args[0], Node) or node.args[1] not in constants:
-        return None
-    value = constants[node.args[1]]
-    if value.dim() < 3 or value.numel() != value.shape[-3]:
-        return None
-    return _SHIFTS[node.target] * value.reshape(-1)
 
 
 def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
@@ -217,11 +186,17 @@ class _Ends:
     """The graph of torch's nodes and the subgraphs, as it is put together.
 
     Subgraphs read the graph's inputs as they come, in the dtype ``outer``, and write results in it
-    that nothing else reads. Torch's nodes read and make ``dtype``.
+    that nothing else reads. Torch's nodes read and make ``dtype``. What comes in is ``turned`` to
+    channels_last, or not; programs and torch keep to the format that they get.
     """
 
     def __init__(
-        self, graph: Graph, taken: Collection[Node], dtype: torch.dtype, outer: torch.dtype
+        self,
+        graph: Graph,
+        taken: Collection[Node],
+        dtype: torch.dtype,
+        outer: torch.dtype,
+        turned: bool,
     ):
         self.graph = Graph()
         self._dtypes = dtype, outer
@@ -229,7 +204,11 @@ class _Ends:
         self._cast: dict[Node, Node] = {}  # what torch's nodes read
         for node in graph.nodes:
             if node.op in ("placeholder", "get_attr"):
-                self._enter(node, self.graph.node_copy(node))
+                twin = self.graph.node_copy(node)
+                if turned and node.op == "placeholder" and len(shape_of(node)) == 4:
+                    how = {"memory_format": _LAST}
+                    twin = self.graph.call_method("contiguous", (twin,), how)
+                self._enter(node, twin)
             if node.op == "placeholder" and outer != dtype:
                 args = self._given[node], outer, dtype
                 self._cast[node] = self.graph.call_function(cast, args)
@@ -240,8 +219,12 @@ class _Ends:
     def _enter(self, node: Node, twin: Node) -> None:
         self._given[node] = self._cast[node] = twin
 
-    def add_torch(self, node: Node) -> None:
-        self._enter(node, self.graph.node_copy(node, self._cast.__getitem__))
+    def add_torch(self, node: Node, op: Op | None) -> None:
+        """``op``: that the node calls, to be computed in torch."""
+        twin = self.graph.node_copy(node, self._cast.__getitem__)
+        if op is not None:
+            twin.target = op.in_torch
+        self._enter(node, twin)
 
     def add_subgraph(self, name: str, subgraph: Subgraph) -> None:
         dtype, outer = self._dtypes
@@ -263,46 +246,3 @@ class _Ends:
         if dtype == outer or node in self.last:
             return twin
         return self.graph.call_function(cast, (twin, dtype, outer))
-
-
-class Subgraph(nn.Module):
-    """Some op nodes of a graph, as one program.
-
-    ``forward`` takes the tensors of ``pictures`` and returns those of ``outputs``, in ``dtypes``;
-    channels_last if its first input is.
-    """
-
-    def __init__(self, nodes: list[Node], constants: dict, dtype: torch.dtype, op_set: OpSet):
-        super().__init__()
-        self.dtypes: list[torch.dtype] = []
-        self.pictures: list[Node] = []  # whose tensors the program reads, in its order
-        self.outputs = [n for n in nodes if any(u not in nodes for u in n.users)]
-        self.builder = op_set.builder(dtype)
-        self._resizes = op_set.resizes
-        values: dict[Node, Any] = {}
-        for node in nodes:
-            values[node] = self._step(node, values, constants, op_set)
-        for node in self.outputs:
-            self.builder.output(values[node])
-
-    def _picture(self, node: Node, shift: Tensor | None = None) -> int:
-        self.pictures.append(node)
-        if self._resizes and _shape(node)[2:] == (1, 1):
-            return self.builder.pixel(_shape(node)[1])
-        return self.builder.input(_shape(node)[1], shift)
-
-    def _step(self, node: Node, values: dict, constants: dict, op_set: OpSet) -> Any:
-        shift = _shift(node, constants)
-        if shift is not None:
-            return self._picture(node.args[0], shift)
-        for read in node.all_input_nodes:
-            if read not in values and read not in constants:
-                values[read] = self._picture(read)
-        args = map_arg(node.args, lambda n: constants[n] if n in constants else values[n])
-        op = called_op(node)
-        if op is None:  # an element of an op's results
-            return args[0][args[1]]
-        return op_set.lower[op.name](self.builder, *args)
-
-    def forward(self, *pictures: Tensor) -> list[Tensor]:
-        return self.builder.run(pictures, self.dtypes)

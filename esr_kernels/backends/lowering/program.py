@@ -15,6 +15,18 @@ from torch import Tensor
 from ...formula import Operand, Term
 from ...op import Op
 
+#: Of a tensor.
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """An op in a graph: its schema arguments and its result, with shapes in place of tensors."""
+
+    op: Op
+    args: tuple
+    made: Shape
+
 
 @dataclass(frozen=True)
 class OpSet:
@@ -28,6 +40,10 @@ class OpSet:
         supports: takes an op of ``lower`` and its schema arguments with shapes in place of tensors;
             true if it can be part of a program.
         standalone: likewise, true if a program of this op alone is faster than torch.
+        gains: takes ops that would be one program, the shapes of the pictures that it would read
+            and write, and the width of the picture that all these shapes are for; true if the
+            program is faster than torch.
+        channels_last: whether torch convolves faster in that format.
         resizes: whether a program can have values of several sizes, and inputs of one pixel.
     """
 
@@ -36,6 +52,8 @@ class OpSet:
     lower: Mapping[str, Callable]
     supports: Callable[[Op, tuple], bool]
     standalone: Callable[[Op, tuple], bool]
+    gains: Callable[[Sequence[Part], Sequence[Shape], int], bool]
+    channels_last: bool = False
     resizes: bool = False
 
 
@@ -105,10 +123,29 @@ class Builder:
         act: str,
         slope: float,
         residual: int | None,
+        dilation: int,
     ) -> int:
-        """A depthwise 3x3 convolution with its epilogue."""
+        """A depthwise convolution with its epilogue."""
         value = self.program.depthwise(
-            source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual)
+            source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual), dilation
+        )
+        return self._made(value, source)
+
+    def direct_conv(
+        self,
+        sources: Sequence[int],
+        weight: Tensor,
+        bias: Tensor | None,
+        act: str,
+        slope: float,
+        residual: int | None,
+        dilation: int,
+        groups: int,
+    ) -> int:
+        """A convolution of any odd size of the sources' concatenation, with its epilogue."""
+        constants = numpy_of(weight), numpy_of(bias), act, slope
+        value = self.program.direct_conv(
+            list(sources), *constants, _optional(residual), dilation, groups
         )
         self._channels[value] = weight.shape[0]
         return value

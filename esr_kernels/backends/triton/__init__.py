@@ -87,14 +87,24 @@ def _asked_to_interpret() -> bool:
 @cache
 def implementation(op: Op) -> Callable:
     """See :class:`Backend`."""
-    return getattr(import_module(f".ops.{op.name}", __package__), op.name)
+    module = import_module(f".ops.{op.name}", __package__)
+    run = getattr(module, op.name)
+    if not hasattr(module, "takes"):
+        return run
+    return lambda *args: run(*args) if module.takes(*args) else op.in_torch(*args)
+
+
+def takes(op: Op, args: tuple) -> bool:
+    """Return true if there is a kernel for these schema arguments, and not for the op alone."""
+    module = import_module(f".ops.{op.name}", __package__)
+    return not hasattr(module, "takes") or module.takes(*args)
 
 
 def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) -> Compiled:
     """See :class:`Backend`."""
     from .graph import compile_graph as compile_
 
-    run, where = compile_(graph, dtype, COMPUTED)
+    run, where = compile_(graph, dtype, lambda op, args: op.name in COMPUTED and takes(op, args))
     return casting(run, dtype, outer), where
 
 

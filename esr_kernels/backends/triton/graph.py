@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import operator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from ...op import called_op
+from ...op import Op, called_op
 from ..layout import memory_format
 from .ops.conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
 
 
 def compile_graph(
-    graph: GraphModule, dtype: torch.dtype, ops: Collection[str]
+    graph: GraphModule, dtype: torch.dtype, takes: Callable[[Op, tuple], bool]
 ) -> tuple[Callable, dict[str, str]]:
-    """See :func:`esr_kernels.backends.bind`. ``ops``: the names of those that have a kernel.
+    """See :func:`esr_kernels.backends.bind`. ``takes``: whether an op has a kernel for arguments,
+    among which tensors that no weights are stay nodes.
 
     Results have the memory format of the first input; where the graph ends in
     ``conv3x3_pixel_shuffle``, its kernel writes the picture in that format.
     """
+
+    def weight(node: Node):
+        return operator.attrgetter(str(node.target))(graph) if node.op == "get_attr" else node
+
     called = ((node, called_op(node)) for node in graph.graph.nodes)
-    where = {node.name: "triton" for node, op in called if op and op.name in ops}
+    where = {n.name: "triton" for n, op in called if op and takes(op, map_arg(n.args, weight))}
     return GraphModule(graph, _with_ends(graph.graph)).to(dtype), where
 
 

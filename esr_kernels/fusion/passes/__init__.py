@@ -6,7 +6,7 @@ from .channel_join import fuse_channel_join
 from .channel_norm import fuse_channel_norm
 from .channel_part import fuse_channel_part
 from .concat import elide_concat
-from .depthwise3x3_act import fuse_separable
+from .depthwise_act import fuse_separable
 from .elementwise import fuse_elementwise
 from .esa import fuse_esa
 from .linear import merge_linear

@@ -1,8 +1,9 @@
-"""``depthwise3x3_act``: a depthwise 3x3 convolution with all that follows it, and a pointwise one
-before it if there is one.
+"""``depthwise_act``: a depthwise convolution with all that follows it, and a pointwise one before
+it if there is one.
 
 With the pointwise convolution it is the blueprint-separable convolution (BSConv) of BSRN and its
-kin; without, the depthwise half of every separable layer and of many attentions.
+kin; without, the depthwise half of every separable layer and of many attentions. Large kernels,
+strips of them and dilated ones are what networks with "large kernel attention" are made of.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ def reference(
     residual: Tensor | None,
     pointwise: Tensor | None,
     pointwise_bias: Tensor | None,
+    dilation: int,
 ) -> Tensor:
-    """The op in plain torch; see :func:`depthwise3x3_act`."""
+    """The op in plain torch; see :func:`depthwise_act`."""
     if pointwise is not None:
         x = F.conv2d(x, pointwise, pointwise_bias)
-    y = F.conv2d(x, weight, bias, padding=1, groups=weight.shape[0])
+    padding = _check.same_padding(weight.shape, dilation)
+    y = F.conv2d(x, weight, bias, 1, padding, dilation, weight.shape[0])
     return _epilogue.epilogue(y, act, slope, residual)
 
 
-def _check_args(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> None:
+def _check_args(x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation) -> None:
     _check.image("x", x)
     _check.alike(
         x,
@@ -52,44 +55,53 @@ def _check_args(x, weight, bias, act, slope, residual, pointwise, pointwise_bias
     elif pointwise_bias is not None:
         raise ValueError("pointwise_bias needs pointwise, the weight that it belongs to")
     source = "x has" if pointwise is None else "pointwise makes"
-    _check.shape("weight", weight, (channels, 1, 3, 3), f"a filter per channel that {source}")
+    _check.odd_kernel("weight", weight, dilation)
+    expected = (channels, 1, *weight.shape[2:])
+    _check.shape("weight", weight, expected, f"a filter per channel that {source}")
     if bias is not None:
         _check.shape("bias", bias, (channels,), "a number per filter")
     _epilogue.check(act, residual, (n, channels, h, w))
 
 
-def _flops(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> int:
+def _flops(x, weight, bias, act, slope, residual, pointwise, *_) -> int:
     n, _, h, w = x
     return 2 * n * h * w * (prod(weight) + (0 if pointwise is None else prod(pointwise)))
 
 
-def _detail(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> str:
+def _detail(x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation) -> str:
     before = "" if pointwise is None else f"1x1, {pointwise[1]} -> {pointwise[0]}, "
-    return f"{before}depthwise 3x3, {weight[0]} channels{_epilogue.detail(act, slope, residual)}"
+    kernel = _check.kernel_detail(weight, dilation)
+    epilogue = _epilogue.detail(act, slope, residual)
+    return f"{before}depthwise {kernel}, {weight[0]} channels{epilogue}"
+
+
+def _reach(x, weight, *rest) -> tuple[int, int]:
+    return max(_check.same_padding(weight, rest[-1])), 1
 
 
 def _examples(draw: Draw) -> list[tuple]:
     x, u = draw(2, 20, 19, 37), draw(2, 26, 19, 37)
     pointwise = draw(26, 20, 1, 1), draw(26)
-    return [(x, draw(26, 1, 3, 3), draw(26), "silu", 0.0, u, *pointwise)]
+    strip = draw(2, 5, 19, 37), draw(5, 1, 1, 7), None, "none", 0.0, None, None, None, 2
+    return [(x, draw(26, 1, 3, 3), draw(26), "silu", 0.0, u, *pointwise, 1), strip]
 
 
-DEPTHWISE3X3_ACT = define(
-    "depthwise3x3_act(Tensor x, Tensor weight, Tensor? bias, str act, float slope,"
-    " Tensor? residual, Tensor? pointwise, Tensor? pointwise_bias) -> Tensor",
+DEPTHWISE_ACT = define(
+    "depthwise_act(Tensor x, Tensor weight, Tensor? bias, str act, float slope,"
+    " Tensor? residual, Tensor? pointwise, Tensor? pointwise_bias, int dilation) -> Tensor",
     check=_check_args,
     reference=reference,
     flops=_flops,
     activations=("x", "residual"),
-    reach=lambda *_: (1, 1),
+    reach=_reach,
     detail=_detail,
     examples=_examples,
 )
 
 
-def depthwise3x3_act(
+def depthwise_act(
     x: Tensor,  # [N, Ci, H, W]
-    weight: Tensor,  # [C, 1, 3, 3]
+    weight: Tensor,  # [C, 1, kh, kw], kh and kw odd
     bias: Tensor | None = None,  # [C]
     *,
     act: str = "none",
@@ -97,13 +109,16 @@ def depthwise3x3_act(
     residual: Tensor | None = None,  # [N, C, H, W]
     pointwise: Tensor | None = None,  # [C, Ci, 1, 1]; without it Ci = C
     pointwise_bias: Tensor | None = None,  # [C]
+    dilation: int = 1,
 ) -> Tensor:  # [N, C, H, W]
-    """``act(depthwise(pointwise(x)) + bias) + residual``: zero padding 1, stride 1.
+    """``act(depthwise(pointwise(x)) + bias) + residual``, padded by zeros to keep H and W.
 
     With ``p[c, y, x] = sum_i pointwise[c, i] * x[i, y, x] + pointwise_bias[c]`` inside the picture
     and 0 outside of it, or ``p = x`` where there is no ``pointwise``, the activation is applied to
 
-    ``sum_ij weight[c, 0, i, j] * p[c, y + i - 1, x + j - 1] + bias[c]``.
+    ``sum_ij weight[c, 0, i, j] * p[c, y + d (i - kh // 2), x + d (j - kw // 2)] + bias[c]``
+
+    with ``d = dilation``.
 
     The padding is that of ``p``, so ``pointwise_bias`` is not in it. ``act`` is none, relu, lrelu,
     silu, gelu or span_gate, as for every convolution here.
@@ -117,6 +132,7 @@ def depthwise3x3_act(
         weight, bias, pointwise, pointwise_bias: of the dtype and on the device of ``x``.
         slope: of ``lrelu``.
         residual: added after the activation. Exactly of the result's shape.
+        dilation: the distance of neighbouring taps, in rows and columns, 1 or more.
 
     Returns:
         A fresh tensor of the dtype and memory format of ``x``.
@@ -124,11 +140,13 @@ def depthwise3x3_act(
     Raises:
         TypeError: an argument is no tensor, or dtypes differ or are not floating.
         ValueError: shapes do not fit, an empty tensor, an unknown ``act``, devices differ,
-            ``pointwise_bias`` without ``pointwise``.
+            ``pointwise_bias`` without ``pointwise``, an even kernel, a dilation below 1.
     """
     _check.tensors(x=x, weight=weight)
     _check.optional_tensors(
         bias=bias, residual=residual, pointwise=pointwise, pointwise_bias=pointwise_bias
     )
     _epilogue.check_types(act, slope)
-    return DEPTHWISE3X3_ACT(x, weight, bias, act, slope, residual, pointwise, pointwise_bias)
+    _check.integers(dilation=dilation)
+    args = x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation
+    return DEPTHWISE_ACT(*args)

@@ -1,4 +1,4 @@
-"""A 1x1 convolution and the depthwise one that reads it become one ``depthwise3x3_act``."""
+"""A 1x1 convolution and the depthwise one that reads it become one ``depthwise_act``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch.fx import Graph
 
-from ...ops import DEPTHWISE3X3_ACT
+from ...ops import DEPTHWISE_ACT
 from ..graph import bare_conv, depthwise_of, in_order, only_use, replace_with
 
 
@@ -16,7 +16,7 @@ def fuse_separable(graph: Graph) -> None:
 
     Over a concatenation the 1x1 stays by itself: it reads the parts, which the op cannot.
     """
-    for node in in_order(graph, DEPTHWISE3X3_ACT):
+    for node in in_order(graph, DEPTHWISE_ACT):
         depthwise = depthwise_of(node)
         (before,) = depthwise.inputs
         conv = bare_conv(before, 1)
@@ -26,5 +26,5 @@ def fuse_separable(graph: Graph) -> None:
         fused = replace(
             depthwise, inputs=conv.inputs, pointwise=conv.weight, pointwise_bias=conv.bias
         )
-        replace_with(node, DEPTHWISE3X3_ACT, fused.args, before)
+        replace_with(node, DEPTHWISE_ACT, fused.args, before)
         graph.erase_node(before)

@@ -1,10 +1,10 @@
-"""``depthwise3x3_act``: nine taps of vectors of channels, without a product of matrices.
+"""``depthwise_act``: nine taps of vectors of channels, without a product of matrices.
 
 Its pointwise convolution is a launch of the convolution's kernel before. One kernel for both would
 need the pointwise result of each pixel at its neighbours too, and what a product leaves in
 registers cannot be shifted by a pixel: it would be computed for all nine taps. Between two launches
 it is written once and read once, as often as the depthwise kernel, which is bound by memory, moves
-its picture anyway.
+its picture anyway. Kernels of other sizes are left to torch.
 """
 
 from __future__ import annotations
@@ -90,7 +90,14 @@ def depthwise_launch(
     return Launch(depthwise_kernel, programs, args, constants, tiles)
 
 
-def depthwise3x3_act(x, weight, bias, act, slope, residual, pointwise, pointwise_bias) -> Tensor:
+def takes(x, weight: Tensor, *rest) -> bool:
+    """Return true for a kernel of 3x3 without dilation."""
+    return weight.shape[2:] == (3, 3) and rest[-1] == 1
+
+
+def depthwise_act(
+    x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation
+) -> Tensor:
     if pointwise is not None:
         x = convolution([x], pointwise, pointwise_bias, "none", 0.0, None)
     weights = packed((weight, bias), (), lambda: pack_depthwise(weight, bias))

@@ -1,11 +1,11 @@
-"""``depthwise3x3_act`` as DepthRLFN has it, and blueprint-separable as SMRN does."""
+"""``depthwise_act`` as DepthRLFN has it, and blueprint-separable as SMRN does."""
 
 import pytest
 import torch
 
 from esr_kernels.benchmark.problem import op_problem, weights_of
 from esr_kernels.benchmark.torch_ways import TORCH_WAYS
-from esr_kernels.ops.depthwise3x3_act import reference
+from esr_kernels.ops.depthwise_act import reference
 from tests.images import image
 
 # name: (channels, pointwise convolution, activation)
@@ -17,18 +17,18 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_depthwise3x3_act(contest, name):
+def test_depthwise_act(contest, name):
     channels, separable, act = CASES[name]
 
     def bind(function):
         return lambda xs, w, b, *pointwise: function(
-            xs[0], w, b, act, 0.05, None, *(pointwise or (None, None))
+            xs[0], w, b, act, 0.05, None, *(pointwise or (None, None)), 1
         )
 
     shapes = [(channels, 1, 3), (channels, channels, 1)]
     weights = weights_of(*shapes[: 1 + separable])
-    functions = reference, torch.ops.esr_kernels.depthwise3x3_act.default
+    functions = reference, torch.ops.esr_kernels.depthwise_act.default
     problem = op_problem(
         f"{name} 256x256", bind, functions, (image(1, channels, 256, 256),), weights
     )
-    contest("depthwise3x3_act", problem, TORCH_WAYS)
+    contest("depthwise_act", problem, TORCH_WAYS)

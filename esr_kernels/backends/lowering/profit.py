@@ -1,0 +1,47 @@
+"""Which of the nodes that programs can have are worth a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.fx import Graph, Node
+
+from ...op import called_op
+from .program import OpSet, Part
+from .shapes import outlined, shape_of
+
+
+def profitable(
+    graph: Graph, taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet
+) -> set[Node]:
+    """Drop what torch computes faster: whole groups of connected nodes."""
+    groups = [group for group in _groups(taken) if gains(graph, group, constants, op_set)]
+    return set().union(*groups)
+
+
+def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
+    """Return true if one program of these nodes is faster than torch."""
+    width = max((shape_of(n)[-1] for n in graph.nodes if n.op == "placeholder"), default=1)
+    reads = {n for node in group for n in node.all_input_nodes} - group - constants.keys()
+    written = [node for node in group if any(user not in group for user in node.users)]
+    border = [shape_of(node) for node in (*reads, *written)]
+    parts = [
+        Part(op, outlined(node, constants), shape_of(node))
+        for node in group
+        if (op := called_op(node)) is not None
+    ]
+    return op_set.gains(parts, border, width)
+
+
+def _groups(taken: set[Node]) -> Iterator[set[Node]]:
+    rest = set(taken)
+    while rest:
+        group, edge = set(), [rest.pop()]
+        while edge:
+            node = edge.pop()
+            group.add(node)
+            near = {n for n in (*node.all_input_nodes, *node.users) if n in rest}
+            rest -= near
+            edge.extend(near)
+        yield group
