@@ -67,7 +67,7 @@ def compile_graph(
 def _filters_of_torch(in_torch: list[Node]) -> list[Node]:
     """Weights of convolutions that torch computes, in a graph of which every part may be given any
     format; elsewhere none."""
-    if any(n.target == "view" or n.meta.get("writes") for n in in_torch):
+    if any(n.meta.get("writes") for n in in_torch):
         return []
     convolve = [n for n in in_torch if n.target in _CONVOLUTIONS or called_op(n)]
     return [w for n in convolve for w in n.all_input_nodes if w.op == "get_attr"]
@@ -200,6 +200,7 @@ class _Ends:
     ):
         self.graph = Graph()
         self._dtypes = dtype, outer
+        self._turned = turned
         self._given: dict[Node, Node] = {}  # what subgraphs read
         self._cast: dict[Node, Node] = {}  # what torch's nodes read
         for node in graph.nodes:
@@ -224,6 +225,8 @@ class _Ends:
         twin = self.graph.node_copy(node, self._cast.__getitem__)
         if op is not None:
             twin.target = op.in_torch
+        elif self._turned and node.target == "view":  # nothing is written through it
+            twin.target = "reshape"
         self._enter(node, twin)
 
     def add_subgraph(self, name: str, subgraph: Subgraph) -> None:
