@@ -1,7 +1,7 @@
 """``direct_conv_act``: a convolution of any odd size, dilation and number of groups, with all that
 follows it.
 
-What ``conv_act`` is for 3x3 and 1x1 convolutions, which have faster kernels.
+Convolutions of 3x3 and 1x1 without these have an op of their own, with faster kernels.
 """
 
 from __future__ import annotations
