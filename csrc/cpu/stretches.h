@@ -1,4 +1,5 @@
-// The way from blocks to pixels in their order and back; taps.h says what for.
+// Where kernels find the pixels under the taps of a filter: in blocks as they lie, as long as the
+// taps are near, or in rows laid out for them (taps.h).
 #pragma once
 
 #include "sums.h"
@@ -6,6 +7,47 @@
 
 namespace esr {
 namespace ESR_ISA {
+
+alignas(64) constexpr float kOutside[kTile * kLanes] = {};  // a block beside the picture
+
+// Runs near.operator()<columns, dilation>() for taps that are found in the blocks as they lie, as
+// columns of tiles beside each other; far() for others.
+template <class Near, class Far>
+ESR_INLINE void with_taps(const Taps& taps, Near&& near, Far&& far) {
+  const int dilation = taps.beside() ? taps.dilation : 1;
+  switch (dilation < kTile ? taps.columns * kTile + dilation : 0) {
+#define ESR_CASE(columns, dilation) \
+  case columns* kTile + dilation: return near.template operator()<columns, dilation>();
+    // clang-format off
+    ESR_CASE(1, 1) ESR_CASE(3, 1) ESR_CASE(3, 2) ESR_CASE(3, 3)
+    ESR_CASE(5, 1) ESR_CASE(5, 2) ESR_CASE(7, 1) ESR_CASE(9, 1)
+    // clang-format on
+#undef ESR_CASE
+  }
+  far();
+}
+
+// True for those that need their pixels laid out in their order.
+inline bool are_far(const Taps& taps) {
+  bool far = false;
+  with_taps(taps, []<int, int>() {}, [&] { far = true; });
+  return far;
+}
+
+// The pixels of a block as vectors of one column each, from `reach` columns before the tiles to
+// `reach` behind. `before` and `after`: the blocks beside.
+template <int kReach>
+ESR_INLINE void load_columns(const float* p, const float* before, const float* after,
+                             Vec (&d)[kTile + 2 * kReach]) {
+  ESR_UNROLL
+  for (int i = 0; i < kTile + 2 * kReach; ++i) {
+    const int column = i - kReach, phase = (column + kTile) % kTile * kLanes;
+    d[i] = load(p + phase);
+    if (column < 0) d[i] = shift_in_left(load(before + phase), d[i]);
+    if (column >= kTile) d[i] = shift_in_right(d[i], load(after + phase));
+    if constexpr (kPanel >= 4) d[i] = held(d[i]);
+  }
+}
 
 // The pixels of the block at `p` in their order.
 ESR_INLINE void load_in_order(const float* p, Vec (&pixels)[kTile]) {

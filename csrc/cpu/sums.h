@@ -28,6 +28,15 @@ ESR_INLINE void accumulate(Vec (&sum)[kGroup][kVectors], const float* in, size_t
   }
 }
 
+template <int kRows, int kVectors>
+ESR_INLINE void store_sums(const Vec (&sum)[kRows][kVectors], float* out, size_t stride) {
+  ESR_UNROLL
+  for (int row = 0; row < kRows; ++row) {
+    ESR_UNROLL
+    for (int v = 0; v < kVectors; ++v) store(out + row * stride + v * kLanes, sum[row][v]);
+  }
+}
+
 // Epilogue and store of the sums of one pixel row of one channel of one block.
 template <Act kAct>
 ESR_INLINE void finish_row(const ConvRow& r, int row, int channel, int block,

@@ -17,7 +17,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
 from ..op import Op
-from ..ops import CONV_ACT, DEPTHWISE_ACT
+from ..ops import CONV_ACT, DEPTHWISE_ACT, DIRECT_CONV_ACT
 
 
 def value(node: Any) -> Tensor | None:
@@ -115,6 +115,20 @@ class Depthwise(Conv):
         return (x, self.weight, self.bias, *epilogue, *before, self.dilation)
 
 
+@dataclass(frozen=True)
+class DirectConv(Conv):
+    """A node of a convolution of another size, dilated or in groups, taken apart."""
+
+    target: ClassVar[Op] = DIRECT_CONV_ACT
+
+    dilation: int = 1
+    groups: int = 1
+
+    @property
+    def args(self) -> tuple:
+        return (*super().args, self.dilation, self.groups)
+
+
 def spread_of(
     kernel: Tensor, padding: tuple[int, int] | str, dilation: tuple[int, int]
 ) -> int | None:
@@ -143,9 +157,17 @@ def depthwise_of(node: Any) -> Depthwise | None:
     return Depthwise((x,), *rest)
 
 
+def direct_conv_of(node: Any) -> DirectConv | None:
+    """The node as a ``DirectConv`` if it is one."""
+    if not calls(node, DIRECT_CONV_ACT):
+        return None
+    inputs, *rest = node.args
+    return DirectConv(tuple(inputs), *rest)
+
+
 def filter_of(node: Any) -> Conv | None:
-    """The node as a ``Conv`` or a ``Depthwise``, whichever it is: what has weight and epilogue."""
-    return conv_of(node) or depthwise_of(node)
+    """The node as whichever ``Conv`` it is: what has weight and epilogue."""
+    return conv_of(node) or depthwise_of(node) or direct_conv_of(node)
 
 
 def bare_conv(node: Any, kernel: int) -> Conv | None:

@@ -19,13 +19,13 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from ..op import called_op
-from ..ops import CONV_ACT, DEPTHWISE_ACT
+from ..ops import CONV_ACT, DEPTHWISE_ACT, DIRECT_CONV_ACT
 from . import canonical as words
 from . import memory
 from .arithmetic import FORMULA_WORDS
 from .calls import Call, Same
 from .factories import MADE
-from .graph import Conv, Depthwise, calls, constant, spread_of, sweep, value, writes
+from .graph import Conv, Depthwise, DirectConv, calls, constant, spread_of, sweep, value, writes
 from .trace import Traced
 from .values import Untraceable, is_size
 
@@ -187,8 +187,10 @@ class _Normaliser:
         if spread is not None:
             if spread == groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
                 return Call(CONV_ACT, Conv((x,), weight, bias).args)
-            if groups > 1 and kernel.shape[:2] == (groups, 1) and kernel[0, 0].numel() > 1:
+            if groups > 1 and kernel.shape[:2] == (groups, 1):
                 return Call(DEPTHWISE_ACT, Depthwise((x,), weight, bias, dilation=spread).args)
+            conv = DirectConv((x,), weight, bias, dilation=spread, groups=groups)
+            return Call(DIRECT_CONV_ACT, conv.args)
         return Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))
 
     def make(self, node: Node) -> None:

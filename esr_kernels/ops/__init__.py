@@ -14,6 +14,7 @@ from .channel_part import CHANNEL_PART, channel_part
 from .conv3x3_pixel_shuffle import CONV3X3_PIXEL_SHUFFLE, conv3x3_pixel_shuffle
 from .conv_act import CONV_ACT, conv_act
 from .depthwise_act import DEPTHWISE_ACT, depthwise_act
+from .direct_conv_act import DIRECT_CONV_ACT, direct_conv_act
 from .elementwise import ELEMENTWISE, elementwise
 from .esa import ESA, esa
 from .resample import RESAMPLE, resample
@@ -26,8 +27,7 @@ from .window_max import WINDOW_MAX, window_max
 OPS = (
     *(CONV_ACT, DEPTHWISE_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
     *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
-    CHANNEL_JOIN,
-    STRIDED_CONV3X3,
+    *(CHANNEL_JOIN, STRIDED_CONV3X3, DIRECT_CONV_ACT),
 )
 
 
@@ -45,6 +45,7 @@ __all__ = [
     "CONV3X3_PIXEL_SHUFFLE",
     "CONV_ACT",
     "DEPTHWISE_ACT",
+    "DIRECT_CONV_ACT",
     "ELEMENTWISE",
     "ESA",
     "OPS",
@@ -60,6 +61,7 @@ __all__ = [
     "conv3x3_pixel_shuffle",
     "conv_act",
     "depthwise_act",
+    "direct_conv_act",
     "elementwise",
     "esa",
     "resample",

@@ -46,6 +46,22 @@ def image(name: str, x: Tensor) -> None:
     _axes(name, x, "N, C, H, W")
 
 
+def images(name: str, inputs: Sequence[Tensor]) -> int:
+    """Raise unless these are images alike, of one N, H and W; return the sum of their channels."""
+    if not inputs:
+        raise ValueError("the list of inputs is empty; give one tensor or more")
+    first = inputs[0]
+    image(name, first)
+    n, channels, h, w = first.shape
+    for i, x in enumerate(inputs[1:], 1):
+        own = f"{name}[{i}]"
+        image(own, x)
+        alike(first, name, **{own: x})
+        shape(own, x, (n, x.shape[1], h, w), f"N, H and W of {name}[0]")
+        channels += x.shape[1]
+    return channels
+
+
 def sequence(name: str, x: Tensor) -> None:
     """Raise unless ``x`` is ``[N, L, E]``, not empty, of a floating dtype."""
     if x.dtype not in _DTYPES:

@@ -55,6 +55,22 @@ def test_large_kernels_between_convolutions_are_one_program(tolerance, threads):
         torch.set_num_threads(before)
 
 
+def test_other_convolutions_in_one_program(tolerance):
+    def forward(m, x):
+        y = m.c[0](x)
+        for conv in m.others:
+            y = F.silu(conv(torch.cat([y, y.tanh()], 1))) + y
+        return m.c[1](y)
+
+    model = Network(forward, (3, 6), (6, 3))
+    shapes = ((5, 1, 1), (7, 1, 2), ((1, 5), 1, 1), (3, 2, 1), (3, 5, 3), ((9, 1), 1, 1), (1, 1, 2))
+    model.others = nn.ModuleList(
+        nn.Conv2d(12, 6, kernel, padding="same", dilation=dilation, groups=groups)
+        for kernel, dilation, groups in shapes
+    )
+    assert check(model, tolerance, *PICTURES, torch.rand(1, 3, 50, 9)) == {"cpu"}
+
+
 def test_a_large_kernel_by_itself_is_left_to_torch(tolerance):
     model = Network(lambda m, x: m.dw(x) * 2)
     model.dw = nn.Conv2d(3, 3, 7, padding=3, groups=3)

@@ -9,6 +9,7 @@
 #include "steps/conv3x3.h"
 #include "steps/depthwise.h"
 #include "steps/depthwise3x3.h"
+#include "steps/direct_conv.h"
 #include "steps/formula.h"
 #include "steps/input.h"
 #include "steps/join.h"

@@ -52,15 +52,6 @@ ESR_INLINE void set_sums(Vec (&sum)[kRows][kVectors], Vec bias) {
   }
 }
 
-template <int kRows, int kVectors>
-ESR_INLINE void store_sums(const Vec (&sum)[kRows][kVectors], float* out, size_t stride) {
-  ESR_UNROLL
-  for (int row = 0; row < kRows; ++row) {
-    ESR_UNROLL
-    for (int v = 0; v < kVectors; ++v) store(out + row * stride + v * kLanes, sum[row][v]);
-  }
-}
-
 // Of pixels in their order: kRowVectors vectors of all rows from `pixels` on, where the first tap
 // lies.
 ESR_INLINE void far_taps(const float* pixels, size_t stride, const Taps& taps, const float* weight,
@@ -87,21 +78,6 @@ ESR_INLINE void far_taps(const float* pixels, size_t stride, const Taps& taps, c
     });
   });
   store_sums(sum, out, out_stride);
-}
-
-// The pixels of a block as vectors of one column each, from `reach` columns before the tiles to
-// `reach` behind. `before` and `after`: the blocks beside.
-template <int kReach>
-ESR_INLINE void load_columns(const float* p, const float* before, const float* after,
-                             Vec (&d)[kTile + 2 * kReach]) {
-  ESR_UNROLL
-  for (int i = 0; i < kTile + 2 * kReach; ++i) {
-    const int column = i - kReach, phase = (column + kTile) % kTile * kLanes;
-    d[i] = load(p + phase);
-    if (column < 0) d[i] = shift_in_left(load(before + phase), d[i]);
-    if (column >= kTile) d[i] = shift_in_right(d[i], load(after + phase));
-    if constexpr (kPanel >= 4) d[i] = held(d[i]);
-  }
 }
 
 // Of the block at `at` in each of the rows: its sums in kTall rows, phase by phase.
@@ -147,12 +123,11 @@ struct DepthwiseChannel {
 template <int kColumns, int kDilation>
 inline void near_blocks(const ConvRow& r, const DepthwiseChannel& c, int block, int blocks,
                         float* sums) {
-  alignas(64) static const float outside[kTile * kLanes] = {};
   const Geometry& g = *r.geometry;
   const size_t stride = blocks * g.block_stride();
   for (int b = block; b < block + blocks; ++b, sums += g.block_stride()) {
-    const float *before = b == 0 ? outside : nullptr,
-                *after = b + 1 == g.blocks ? outside : nullptr;
+    const float *before = b == 0 ? kOutside : nullptr,
+                *after = b + 1 == g.blocks ? kOutside : nullptr;
     for (int row = 0; row < kTile; row += kTall)
       near_taps<kColumns, kDilation>(c.rows + row, c.at + b * g.block_stride(), before, after,
                                      r.conv->taps, c.weight, c.bias, sums + row * stride, stride);
@@ -172,27 +147,15 @@ ESR_NOINLINE void far_blocks(const ConvRow& r, const DepthwiseChannel& c, int bl
              stretch.pixels());
 }
 
-// Sums by the kernel for the taps; true if pixels are in their order.
-ESR_NOINLINE bool sum_blocks(const ConvRow& r, const DepthwiseChannel& c, int block, int blocks,
+// Sums by the kernel for the taps. Not inlined: one for all activations.
+ESR_NOINLINE void sum_blocks(const ConvRow& r, const DepthwiseChannel& c, int block, int blocks,
                              float* sums, float* pixels) {
-  const Taps& taps = r.conv->taps;
-  const int dilation = taps.beside() ? taps.dilation : 1;
-  switch (dilation < kTile ? taps.columns * kTile + dilation : 0) {
-#define ESR_CASE(columns, dilation) \
-  case columns* kTile + dilation:   \
-    return near_blocks<columns, dilation>(r, c, block, blocks, sums), false;
-    ESR_CASE(1, 1)
-    ESR_CASE(3, 1)
-    ESR_CASE(3, 2)
-    ESR_CASE(3, 3)
-    ESR_CASE(5, 1)
-    ESR_CASE(5, 2)
-    ESR_CASE(7, 1)
-    ESR_CASE(9, 1)
-#undef ESR_CASE
-  }
-  far_blocks(r, c, block, blocks, sums, pixels);
-  return true;
+  with_taps(
+      r.conv->taps,
+      [&]<int kColumns, int kDilation>() {
+        near_blocks<kColumns, kDilation>(r, c, block, blocks, sums);
+      },
+      [&] { far_blocks(r, c, block, blocks, sums, pixels); });
 }
 
 template <Act kAct>
@@ -225,8 +188,8 @@ inline void depthwise_row(const ConvRow& r) {
                              splat(r.conv->bias[channel])};
     for (int block = 0; block < g.blocks; block += most) {
       const int blocks = g.blocks - block < most ? g.blocks - block : most;
-      const bool in_order = sum_blocks(r, c, block, blocks, sums, pixels);
-      finish_blocks<kAct>(r, channel, block, blocks, sums, in_order);
+      sum_blocks(r, c, block, blocks, sums, pixels);
+      finish_blocks<kAct>(r, channel, block, blocks, sums, are_far(taps));
     }
   }
 }

@@ -18,9 +18,11 @@ DirectConv::DirectConv(const Program& program, const std::vector<int>& sources,
 
 // A block of all rows that the sources have in the window, and the sums of a register tile.
 size_t DirectConv::scratch_floats(const SourceRows* sources) const {
-  const Stretch stretch(taps_, sources[0].geometry->lanes, 1);
-  return size_t(in_channels_) * reads()[0].window.rows() * stretch.floats() +
-         group_ * stretch.pixels();
+  const size_t lanes = sources[0].geometry->lanes;
+  const size_t in_order = Stretch(taps_, int(lanes), 1).floats();
+  const size_t columns = taps_.beside() <= kTile ? (kTile + 2 * taps_.beside()) * lanes : 0;
+  return size_t(in_channels_) * reads()[0].window.rows() * std::max(in_order, columns) +
+         group_ * kTile * lanes;
 }
 
 }  // namespace esr

@@ -19,11 +19,11 @@ from .cost import gains
 MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
 #: Ops that are left to torch by themselves: each is a pass over memory or a few, and laying out the
-#: pictures takes as many.
+#: pictures takes as many, or torch has a kernel for pictures in channels_last that is as fast.
 BESIDE = frozenset(
     {
         *("elementwise", "channel_norm", "channel_part", "resample", "statistic", "window_max"),
-        *("strided_conv3x3", "channel_join"),
+        *("strided_conv3x3", "channel_join", "direct_conv_act"),
     }
 )
 

@@ -22,6 +22,12 @@ def depthwise_act(
     return b.depthwise(x, weight, bias, act, slope, residual, dilation)
 
 
+def direct_conv_act(
+    b: Builder, inputs, weight, bias, act, slope, residual, dilation, groups
+) -> int:
+    return b.direct_conv(inputs, weight, bias, act, slope, residual, dilation, groups)
+
+
 def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
     t = b.conv([x], w1, b1, "silu")
     v = b.conv([t], w2, b2, "silu")
@@ -73,6 +79,7 @@ def window_max(b: Builder, x, kernel, stride) -> int:
 
 #: Ops that programs of every device have.
 COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
-_POINTWISE = depthwise_act, elementwise, channel_norm, channel_part, channel_join
+_FILTERS = depthwise_act, direct_conv_act
+_POINTWISE = elementwise, channel_norm, channel_part, channel_join
 _RESIZING = resample, statistic, strided_conv3x3, window_max
-LOWER = COMMON | {f.__name__: f for f in (*_POINTWISE, *_RESIZING)}
+LOWER = COMMON | {f.__name__: f for f in (*_FILTERS, *_POINTWISE, *_RESIZING)}

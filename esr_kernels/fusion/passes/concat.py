@@ -7,13 +7,13 @@ from dataclasses import replace
 import torch
 from torch.fx import Graph, Node
 
-from ..graph import conv_of, in_order
+from ..graph import conv_of, direct_conv_of, in_order
 
 
 def elide_concat(graph: Graph) -> None:
     """``conv(cat(a, b), ...)`` becomes ``conv([a, b], ...)``."""
     for node in reversed(list(in_order(graph, torch.cat))):  # outer ones of nested ones first
-        users = [(user, conv_of(user)) for user in node.users]
+        users = [(user, conv_of(user) or direct_conv_of(user)) for user in node.users]
         if not all(_only_input(conv, node) for _, conv in users):
             continue
         for user, conv in users:
