@@ -19,7 +19,7 @@ WIDTH = 128
 MARGIN = 1.05
 #: To lay out a number that a program reads or writes.
 BORDER_NS = 0.8
-#: An elementwise function of a number: torch reads and writes memory, steps mostly cache.
+#: A function of each number by itself: torch reads and writes memory, steps mostly cache.
 TORCH_NS, STEP_NS = 0.6, 0.3
 #: A product and sum of a dense convolution: in torch, and in a program's 3x3 (Winograd's transform
 #: saves three quarters of the products) and others.
