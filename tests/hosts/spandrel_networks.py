@@ -193,9 +193,7 @@ ATTENTION = {
     "RetinexFormer": _host("RetinexFormer", n_feat=48, stage=1, num_blocks=[1] * 3, multiple=8),
     "HVICIDNet": _host("HVICIDNet", multiple=8),
     "IPT": _host("IPT", n_feats=48, num_layers=1, only=48),
-    "RestoreFormer": _host(
-        "RestoreFormer", ch=32, num_res_blocks=1, n_embed=64, multiple=32
-    ),
+    "RestoreFormer": _host("RestoreFormer", ch=32, num_res_blocks=1, n_embed=64, multiple=32),
 }
 
 #: From the package spandrel_extra_arches.
@@ -203,7 +201,9 @@ EXTRA = {
     "SRFormer": _extra("SRFormer", **_windows(60, [2], 6, window_size=8, upscale=4, **_PS)),
     "DDColor": _extra("DDColor", encoder_name="convnext-t", dec_layers=3, multiple=32),
     "AdaCode": _extra("AdaCode", codebook_params=[[32, 64, 64]], multiple=64),
-    "FeMaSR": _extra("FeMaSR", codebook_params=[[32, 64, 64]], LQ_stage=True, scale_factor=2, multiple=32),
+    "FeMaSR": _extra(
+        "FeMaSR", codebook_params=[[32, 64, 64]], LQ_stage=True, scale_factor=2, multiple=32
+    ),
     "M3SNet": _extra("M3SNet", width=32, enc_blk_nums=[1] * 4, multiple=16),
     "Restormer": _extra("Restormer", num_blocks=[1] * 4, num_refinement_blocks=1, multiple=8),
     "MPRNet": _extra("MPRNet", num_cab=1, multiple=8),

@@ -16,9 +16,7 @@ SLOW: set[str] = set()
 
 
 def cases():
-    return [
-        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in HOSTS
-    ]
+    return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in HOSTS]
 
 
 @torch.no_grad()

@@ -1,0 +1,129 @@
+"""Small forms of spandrel's architectures as problems, and what ``explain`` says of them."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+import esr_kernels
+from esr_kernels.benchmark.limits import Work
+from esr_kernels.benchmark.problem import Problem
+from tests.hosts.spandrel_networks import HOSTS
+
+#: Sides of the square pictures, rounded up to what a network takes.
+SIZES_PX = (96, 256)
+#: They move nothing, or no more than the step beside them.
+_FREE = frozenset(
+    {"view", "reshape", "permute", "transpose", "flatten", "unflatten", "unsqueeze", "squeeze"}
+    | {"contiguous", "expand", "split", "chunk", "unbind", "size", "to", "type_as", "clone"}
+)
+
+
+class SameNoise(nn.Module):
+    """A network that draws noise, made to draw the same at every call."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Any:
+        torch.manual_seed(0)
+        return self.network(*inputs)
+
+
+class HostProblem(Problem):
+    """A problem that may draw noise, which has other values in float64.
+
+    Torch's error is then how far its results in the two memory formats differ.
+    """
+
+    @cached_property
+    def plain(self) -> object:
+        if not isinstance(self.module, SameNoise):
+            return self._run(self.module, self.inputs)
+        last = copy.deepcopy(self.module).to(memory_format=torch.channels_last)
+        inputs = (x.contiguous(memory_format=torch.channels_last) for x in self.inputs)
+        return self._run(last, inputs)
+
+    @cached_property
+    def exact(self) -> object:
+        if isinstance(self.module, SameNoise):
+            return tree_map(Tensor.double, self._run(self.module, self.inputs))
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)  # for tensors that the network makes itself
+        try:
+            doubles = (x.double() for x in self.inputs)
+            return self._run(copy.deepcopy(self.module).double(), doubles)
+        finally:
+            torch.set_default_dtype(before)
+
+    @cached_property
+    def work(self) -> Work:
+        try:
+            return super().work
+        except Exception:  # its code asks for values, which tensors without storage do not have
+            return Work(0, 0, 0)
+
+    @staticmethod
+    @torch.no_grad()
+    def _run(module: Callable, inputs: Any) -> object:
+        return module(*inputs)
+
+
+@cache
+def problem(name: str, size_px: int) -> HostProblem:
+    """One network on one picture; the same object for every number of threads."""
+    host = HOSTS[name]
+    side = host.nearest(size_px)
+
+    def timed(network: nn.Module) -> nn.Module:
+        return SameNoise(network) if host.draws else network
+
+    return HostProblem(
+        f"{name} {side}x{side}",
+        timed(host.build()),
+        host.inputs(side, side, seed=7),
+        lambda: timed(esr_kernels.accelerate(host.build())),
+    )
+
+
+@cache
+def parts(name: str) -> dict[str, Any]:
+    """What ``explain`` says of a network, in short.
+
+    ``title``: its title. ``fast``, ``steps``: how many of its lines a fast backend computes, of how
+    many. ``left``: what torch computes, with the number of times, the most frequent first.
+    """
+    network = HOSTS[name].build()
+    report = esr_kernels.explain(esr_kernels.accelerate(network))
+    left: Counter[str] = Counter()
+    fast = 0
+    for line in report.lines:
+        if line.backend not in ("", "reference"):
+            fast += 1
+        elif line.what == "torch":
+            names = (_named(network, line.path, one) for one in line.detail.split(", "))
+            left.update(one for one in names if one not in _FREE)
+        elif line.what == "as it is":
+            left[f"{_named(network, line.path, 'module')} as it is"] += 1
+        elif line.backend:
+            left[line.what] += 1
+    steps = fast + left.total()
+    return {"title": report.title, "fast": fast, "steps": steps, "left": dict(left.most_common())}
+
+
+def _named(network: nn.Module, path: str, step: str) -> str:
+    """A step's name, or of a module that torch computes whole its class."""
+    if step != "module":
+        return step
+    try:
+        return type(network.get_submodule(path)).__name__
+    except AttributeError:  # a line of several modules
+        return step
