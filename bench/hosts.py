@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch.utils._pytree import tree_map
 import esr_kernels
 from esr_kernels.benchmark.limits import Work
 from esr_kernels.benchmark.problem import Problem
-from tests.hosts.spandrel_networks import HOSTS
+from tests.hosts.spandrel_networks import HOSTS, Host, float64_by_default, in_channels_last
 
 #: Sides of the square pictures, rounded up to what a network takes.
 SIZES_PX = (96, 256)
@@ -38,31 +39,29 @@ class SameNoise(nn.Module):
         return self.network(*inputs)
 
 
+@dataclass
 class HostProblem(Problem):
     """A problem that may draw noise, which has other values in float64.
 
     Torch's error is then how far its results in the two memory formats differ.
     """
 
+    host: Host = field(kw_only=True)
+
     @cached_property
     def plain(self) -> object:
-        if not isinstance(self.module, SameNoise):
+        if not self.host.draws:
             return self._run(self.module, self.inputs)
-        last = copy.deepcopy(self.module).to(memory_format=torch.channels_last)
+        last = in_channels_last(copy.deepcopy(self.module))
         inputs = (x.contiguous(memory_format=torch.channels_last) for x in self.inputs)
         return self._run(last, inputs)
 
     @cached_property
     def exact(self) -> object:
-        if isinstance(self.module, SameNoise):
+        if self.host.draws:
             return tree_map(Tensor.double, self._run(self.module, self.inputs))
-        before = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float64)  # for tensors that the network makes itself
-        try:
-            doubles = (x.double() for x in self.inputs)
-            return self._run(copy.deepcopy(self.module).double(), doubles)
-        finally:
-            torch.set_default_dtype(before)
+        with float64_by_default():
+            return self._run(self.host.in_float64(), (x.double() for x in self.inputs))
 
     @cached_property
     def work(self) -> Work:
@@ -91,6 +90,7 @@ def problem(name: str, size_px: int) -> HostProblem:
         timed(host.build()),
         host.inputs(side, side, seed=7),
         lambda: timed(esr_kernels.accelerate(host.build())),
+        host=host,
     )
 
 

@@ -51,10 +51,9 @@ def observed(twin: nn.Module, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], A
     count = len(input_names(twin))
     size_of = _Largest(twin)
     reasons = []
-    # The first convolution may read a pixel-unshuffled or concatenated picture.
-    for channels in dict.fromkeys((first, 3, 1, first // count, first // 4, first // 16)):
-        for size in SIZES if channels else ():
-            inputs = sample_pictures(((1, channels, *size),) * count, dtype)
+    for channels in _channels(first, count):
+        for size in SIZES:
+            inputs = sample_pictures([(1, c, *size) for c in channels], dtype)
             try:
                 # A second input of another kind, a vector say, may multiply sizes by broadcasting.
                 if (count > 1 or size != SIZES[0]) and size_of.made_of(inputs) > _MOST_NUMBERS:
@@ -65,6 +64,18 @@ def observed(twin: nn.Module, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], A
     # What it says to the largest picture of the likeliest kind has least to do with the size.
     reason = reasons[len(SIZES) - 1]
     raise Untraceable(f"it does not run on a test picture ({reason[:160]})")
+
+
+def _channels(first: int, count: int) -> Iterator[tuple[int, ...]]:
+    """Channels of each of ``count`` inputs, where the first convolution reads ``first``.
+
+    That may read a pixel-unshuffled or concatenated picture, or a picture with its mask.
+    """
+    yield (first,) * count
+    if count == 2 and first > 1:
+        yield first - 1, 1
+    likely = dict.fromkeys((3, 1, first // count, first // 4, first // 16))
+    yield from ((channels,) * count for channels in likely if channels not in (0, first))
 
 
 class _Largest(TorchDispatchMode):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,16 @@ class Host:
             _draw_constants(network)
         return network.eval().requires_grad_(False)
 
+    def in_float64(self) -> nn.Module:
+        """The same network in double precision, to be called under ``float64_by_default``.
+
+        Constants that are no buffers, which ``double()`` leaves alone, are double too.
+        """
+        with float64_by_default():
+            twin = self.build().double()
+        twin.load_state_dict(self.build().state_dict())
+        return twin
+
     def sizes(self) -> list[tuple[int, int]]:
         """Small sizes: one that no window divides, if it may be, and a square that many do."""
         square = self.nearest(32)
@@ -96,6 +107,25 @@ def _host(architecture: str, **options: Any) -> Host:
 
 def _extra(architecture: str, **options: Any) -> Host:
     return _host(architecture, package="spandrel_extra_arches", **options)
+
+
+@contextmanager
+def float64_by_default() -> Iterator[None]:
+    """Tensors that code makes itself are float64."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def in_channels_last(network: nn.Module) -> nn.Module:
+    """The network itself; ``to(memory_format=...)`` refuses weights of five dimensions."""
+    for p in network.parameters():
+        if p.dim() == 4:
+            p.data = p.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def available(host: Host) -> bool:
