@@ -11,8 +11,11 @@ import esr_kernels
 
 pytestmark = pytest.mark.usefixtures("spandrel")
 
-#: Of these, planning or the float64 result alone takes seconds.
-SLOW: set[str] = set()
+#: Following these takes the most time: many modules, or wide ones of which each is looked at.
+SLOW = {
+    *("MMRealSR", "FBCNN", "LaMa", "GFPGAN", "AuraSR", "DRCT", "GRL", "CRAFT", "DCTLSA", "SCUNet"),
+    *("Uformer", "KBNet-l", "HVICIDNet", "RestoreFormer", "DDColor", "AdaCode", "FeMaSR", "M3SNet"),
+}
 
 
 def cases():
