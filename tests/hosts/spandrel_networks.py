@@ -33,7 +33,8 @@ class Host:
         square: Whether height and width have to be equal.
         channels: Of the tensors that go in, which have one size.
         package: Where it comes from.
-        draws: Whether its result holds noise, of which the values depend on the dtype.
+        float32_only: Whether it has no result in double precision to compare with: it draws noise,
+            which has other values there, or makes tensors of float32.
     """
 
     architecture: str
@@ -44,7 +45,7 @@ class Host:
     square: bool = False
     channels: tuple[int, ...] = (3,)
     package: str = "spandrel"
-    draws: bool = False
+    float32_only: bool = False
 
     @property
     def identifier(self) -> str:
@@ -100,7 +101,7 @@ def _draw_constants(network: nn.Module) -> None:
 
 
 def _host(architecture: str, **options: Any) -> Host:
-    names = ("multiple", "least", "only", "square", "channels", "package", "draws")
+    names = ("multiple", "least", "only", "square", "channels", "package", "float32_only")
     rules = {name: options.pop(name) for name in names if name in options}
     return Host(architecture, options, **rules)
 
@@ -118,14 +119,6 @@ def float64_by_default() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def in_channels_last(network: nn.Module) -> nn.Module:
-    """The network itself; ``to(memory_format=...)`` refuses weights of five dimensions."""
-    for p in network.parameters():
-        if p.dim() == 4:
-            p.data = p.data.contiguous(memory_format=torch.channels_last)
-    return network
 
 
 def available(host: Host) -> bool:
@@ -174,7 +167,9 @@ CONVOLUTIONS = {
     "SAFMN": _host("SAFMN", dim=48, n_blocks=4, multiple=8),
     "SAFMNBCIE": _host("SAFMNBCIE", dim=48, n_blocks=2, num_layers=2, multiple=16),
     "SeemoRe": _host("SeemoRe", num_experts=3, num_layers=2, embedding_dim=48),
-    "GFPGAN": _host("GFPGAN", out_size=128, num_style_feat=128, narrow=0.5, only=128, draws=True),
+    "GFPGAN": _host(
+        "GFPGAN", out_size=128, num_style_feat=128, narrow=0.5, only=128, float32_only=True
+    ),
     "AuraSR": _host(
         "AuraSR",
         dim=32,
@@ -186,7 +181,7 @@ CONVOLUTIONS = {
         attn_depths=(1, 1, 1, 1, 1),
         mid_attn_depth=1,
         multiple=8,
-        draws=True,
+        float32_only=True,
     ),
 }
 
@@ -210,6 +205,7 @@ ATTENTION = {
         depths=[2],
         num_heads_window=[3],
         num_heads_stripe=[3],
+        float32_only=True,
     ),
     "OmniSR": _host("OmniSR", num_feat=48),
     "DITN": _host("DITN", dim=48, ITL_blocks=1, SAL_blocks=1, multiple=8),
