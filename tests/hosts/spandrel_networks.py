@@ -34,7 +34,8 @@ class Host:
         channels: Of the tensors that go in, which have one size.
         package: Where it comes from.
         float32_only: Whether it has no result in double precision to compare with: it draws noise,
-            which has other values there, or makes tensors of float32.
+            which has other values there, makes tensors of float32, or takes the nearest of some
+            vectors, which may be another one there.
     """
 
     architecture: str
@@ -219,16 +220,23 @@ ATTENTION = {
     "RetinexFormer": _host("RetinexFormer", n_feat=48, stage=1, num_blocks=[1] * 3, multiple=8),
     "HVICIDNet": _host("HVICIDNet", multiple=8),
     "IPT": _host("IPT", n_feats=48, num_layers=1, only=48),
-    "RestoreFormer": _host("RestoreFormer", ch=32, num_res_blocks=1, n_embed=64, multiple=32),
+    "RestoreFormer": _host(
+        "RestoreFormer", ch=32, num_res_blocks=1, n_embed=64, multiple=32, float32_only=True
+    ),
 }
 
 #: From the package spandrel_extra_arches.
 EXTRA = {
     "SRFormer": _extra("SRFormer", **_windows(60, [2], 6, window_size=8, upscale=4, **_PS)),
     "DDColor": _extra("DDColor", encoder_name="convnext-t", dec_layers=3, multiple=32),
-    "AdaCode": _extra("AdaCode", codebook_params=[[32, 64, 64]], multiple=64),
+    "AdaCode": _extra("AdaCode", codebook_params=[[32, 64, 64]], multiple=64, float32_only=True),
     "FeMaSR": _extra(
-        "FeMaSR", codebook_params=[[32, 64, 64]], LQ_stage=True, scale_factor=2, multiple=32
+        "FeMaSR",
+        codebook_params=[[32, 64, 64]],
+        LQ_stage=True,
+        scale_factor=2,
+        multiple=32,
+        float32_only=True,
     ),
     "M3SNet": _extra("M3SNet", width=32, enc_blk_nums=[1] * 4, multiple=16),
     "Restormer": _extra("Restormer", num_blocks=[1] * 4, num_refinement_blocks=1, multiple=8),

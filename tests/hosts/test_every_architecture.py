@@ -1,7 +1,5 @@
 """Every architecture of spandrel, accelerated as a stranger would: the same pictures as before."""
 
-import copy
-
 import pytest
 import torch
 from spandrel_networks import HOSTS, LEFT_OUT, available, float64_by_default
@@ -37,7 +35,8 @@ def cases():
 def results(network, inputs):
     """What comes out, with the same noise at every call where the network draws some."""
     torch.manual_seed(0)
-    return tree_leaves(network(*(x.clone() for x in inputs)))
+    leaves = tree_leaves(network(*(x.clone() for x in inputs)))
+    return [y for y in leaves if isinstance(y, torch.Tensor)]
 
 
 def yardsticks(host, plain, inputs):
@@ -58,15 +57,15 @@ def test_same_results_before_and_after(name, tolerance):
     host = HOSTS[name]
     if not available(host):
         pytest.skip(f"{host.package} is not installed")
-    plain = host.build()
-    fast = esr_kernels.accelerate(copy.deepcopy(plain))
+    plain, fast = host.build(), esr_kernels.accelerate(host.build())
     for height, width in host.sizes():
         inputs = host.inputs(height, width)
         ours = results(fast, inputs)
         expected, exact = yardsticks(host, plain, inputs)
         assert len(ours) == len(expected) == len(exact) > 0
         for y, torchs, best in zip(ours, expected, exact, strict=True):
-            tolerance(y, torchs, best)
+            # What stands for the exact result has float32's own roundings.
+            tolerance(y, torchs, best, **({"eps": 1e-5} if host.float32_only else {}))
     report = esr_kernels.explain(fast)
     assert "accelerated" in report.title
     assert report.lines or ": " in report.title  # what became of its parts, or the reason for none
