@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 import esr_kernels
 from esr_kernels.benchmark.limits import Work
 from esr_kernels.benchmark.problem import Problem
-from tests.hosts.spandrel_networks import HOSTS, Host, float64_by_default
+from tests.hosts.spandrel_networks import HOSTS, Host, default_dtype
 
 #: Sides of the square pictures, rounded up to what a network takes.
 SIZES_PX = (96, 256)
@@ -59,7 +59,7 @@ class HostProblem(Problem):
     def exact(self) -> object:
         if self.host.float32_only:
             return tree_map(Tensor.double, self._run(self.module, self.inputs))
-        with float64_by_default():
+        with default_dtype(torch.float64):
             return self._run(self.host.in_float64(), (x.double() for x in self.inputs))
 
     @cached_property
