@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from esr_kernels.benchmark.peers import installed
 from esr_kernels.benchmark.problem import Problem
 from esr_kernels.benchmark.stamp import machine_stamp
 from esr_kernels.benchmark.tables import terminal_tables
+from tests.stand_ins import some_torchvision
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 _cases = pytest.StashKey[list[dict]]()
@@ -68,9 +71,23 @@ def threads(request):
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session")
+def spandrel() -> Iterator[None]:
+    """Make spandrel importable; without it the benchmark skips."""
+    if importlib.util.find_spec("spandrel") is None:
+        pytest.skip("spandrel is not installed: pip install -e '.[test]'")
+    with some_torchvision():
+        importlib.import_module("spandrel")
+        yield
+
+
 @pytest.fixture
-def contest(benchmark, threads, request) -> Callable[[str, Problem, Mapping[str, Factory]], None]:
+def contest(
+    benchmark, threads, request
+) -> Callable[[str, Problem, Mapping[str, Factory]], dict | None]:
     """``contest(group, problem, factories)``: check all contestants, time them in turns, record.
+
+    It returns the record, to which a benchmark may add, or None where nothing is timed.
 
     pytest-benchmark times ours; the rivals' turns run as the set-up of each of its rounds, so all
     medians come from the same rounds. ``--benchmark-min-rounds`` and ``--benchmark-max-time`` (per
@@ -78,7 +95,7 @@ def contest(benchmark, threads, request) -> Callable[[str, Problem, Mapping[str,
     """
     stash, option = request.config.stash, request.config.getoption
 
-    def run(group: str, problem: Problem, factories: Mapping[str, Factory]) -> None:
+    def run(group: str, problem: Problem, factories: Mapping[str, Factory]) -> dict | None:
         stash[_machines][threads] = measure(stash[_machines].get(threads))
         with torch.no_grad():
             field = prepare(problem, threads, factories)
@@ -86,11 +103,12 @@ def contest(benchmark, threads, request) -> Callable[[str, Problem, Mapping[str,
             rounds = rounds_for(field.round_s, least, time_s)
             times_s = _time(benchmark, field, rounds)
         if benchmark.stats is None:  # --benchmark-disable: checked, not timed
-            return
+            return None
         case = record(group, problem, threads, field, times_s)
         benchmark.extra_info.update(case)
         stash[_cases].append(case)
         stash[_works].append(problem.work)
+        return case
 
     return run
 

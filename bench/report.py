@@ -1,6 +1,6 @@
-"""From kept results to what readers see: the tables of docs/benchmarks.md, the README's chart.
+"""From kept results to what readers see: tables of docs/benchmarks.md and hosts.md, the chart.
 
-    python bench/report.py            # both, from the newest result of each machine
+    python bench/report.py            # all, from the newest result of each machine
     python bench/report.py --keep     # first keep results/latest.json as <cpu>_<commit>.json
     python bench/report.py --keep F   # first keep F, written by esr-kernels bench
 
@@ -20,11 +20,13 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))  # as a script it is started in bench/
 
 from bench.chart import NETWORKS, chart  # noqa: E402
+from bench.hosts_table import hosts_table, newest  # noqa: E402
 from esr_kernels.benchmark.contest import OURS  # noqa: E402
 from esr_kernels.benchmark.tables import ms_text, ratios  # noqa: E402
 
 RESULTS = PROJECT / "bench" / "results"
 PAGE = PROJECT / "docs" / "benchmarks.md"
+HOSTS_PAGE = PROJECT / "docs" / "hosts.md"
 CHART = PROJECT / "docs" / "speed.svg"
 LATEST = "latest.json"
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
@@ -88,11 +90,12 @@ def newest_per_machine(results: Sequence[dict]) -> list[dict]:
 
     Results of other networks or pictures stand beside it, and do not replace it.
     """
-    newest: dict[tuple, dict] = {}
+    last: dict[tuple, dict] = {}
     for result in sorted(results, key=lambda r: r["machine"]["date"]):
         cases = frozenset(case["case"] for case in _shown_cases(result["cases"]))
-        newest[result["machine"]["cpu"], cases] = result
-    return list(newest.values())
+        if cases:
+            last[result["machine"]["cpu"], cases] = result
+    return list(last.values())
 
 
 def latest(results: Sequence[dict]) -> dict:
@@ -148,13 +151,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = sorted(path for path in RESULTS.glob("*.json") if path.name != LATEST)
         if not kept:
             raise FileNotFoundError(f"no results in {RESULTS}: run the benchmarks, then --keep")
-        newest = newest_per_machine([json.loads(path.read_text()) for path in kept])
-        write_tables(PAGE, "\n\n".join(map(result_table, newest)))
-        CHART.write_text(chart(latest(newest)))
+        results = [json.loads(path.read_text()) for path in kept]
+        per_machine = newest_per_machine(results)
+        write_tables(PAGE, "\n\n".join(map(result_table, per_machine)))
+        CHART.write_text(chart(latest(per_machine)))
+        if hosts := newest(results):
+            write_tables(HOSTS_PAGE, hosts_table(hosts))
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"written: {PAGE}, {CHART}")
+    print(f"written: {PAGE}, {CHART}" + (f", {HOSTS_PAGE}" if hosts else ""))
     return 0
 
 

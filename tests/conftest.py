@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
-import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stand_ins import some_torchvision
 from tolerance import assert_as_good_as_torch
 
 
@@ -26,24 +27,6 @@ def reference_dir() -> Path:
     return Path(folder)
 
 
-_TORCHVISION = (
-    *("torchvision", "torchvision.ops", "torchvision.ops.misc", "torchvision.models"),
-    *("torchvision.models._api", "torchvision.models.vgg", "torchvision.transforms"),
-    "torchvision.transforms.functional",
-)
-
-
-class _StandIn(types.ModuleType):
-    """A module, or anything else, that has every name one may import from it."""
-
-    __path__ = ()
-
-    def __getattr__(self, name: str):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _StandIn(name)
-
-
 @pytest.fixture(scope="session")
 def spandrel() -> Iterator[types.ModuleType]:
     """The package spandrel; without it the test skips.
@@ -53,19 +36,8 @@ def spandrel() -> Iterator[types.ModuleType]:
     """
     if importlib.util.find_spec("spandrel") is None:
         pytest.skip("spandrel is not installed: pip install -e '.[test]'")
-    stand_ins = {} if _imports("torchvision") else {name: _StandIn(name) for name in _TORCHVISION}
-    sys.modules.update(stand_ins)
-    yield importlib.import_module("spandrel")
-    for name in stand_ins:
-        del sys.modules[name]
-
-
-def _imports(module: str) -> bool:
-    try:
-        importlib.import_module(module)
-    except (ImportError, RuntimeError):
-        return False
-    return True
+    with some_torchvision():
+        yield importlib.import_module("spandrel")
 
 
 @pytest.fixture(scope="session")

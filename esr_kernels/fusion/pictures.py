@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from .copying import tensors_of
+from .copying import private_copy, tensors_of
 from .values import Untraceable
 
 #: Height and width, in the order tried: odd, above ESA's least size of 15; then for networks that
@@ -17,6 +19,8 @@ from .values import Untraceable
 SIZES = ((20, 23), (64, 72), (64, 128), (64, 64), (128, 128))
 #: A picture of the caller's size serves itself up to this many pixels.
 _SMALL_PX = 64 * 64
+#: No tensor that is made of a test picture has more numbers: 0.5 GB of float64.
+_MOST_NUMBERS = 2**26
 
 
 def sample_pictures(
@@ -45,18 +49,59 @@ def observed(twin: nn.Module, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], A
     if first is None:
         first = next((t.shape[1] for m in twin.modules() for t in _kernels(m)), 3)
     count = len(input_names(twin))
+    size_of = _Largest(twin)
     reasons = []
-    # The first convolution may read a pixel-unshuffled or concatenated picture.
-    for channels in dict.fromkeys((first, 3, 1, first // count, first // 4, first // 16)):
-        for size in SIZES if channels else ():
-            inputs = sample_pictures(((1, channels, *size),) * count, dtype)
+    for channels in _channels(first, count):
+        for size in SIZES:
+            inputs = sample_pictures([(1, c, *size) for c in channels], dtype)
             try:
+                # A second input of another kind, a vector say, may multiply sizes by broadcasting.
+                if (count > 1 or size != SIZES[0]) and size_of.made_of(inputs) > _MOST_NUMBERS:
+                    raise Untraceable("it makes far larger tensors of it")
                 return inputs, twin(*copied(inputs))
             except Exception as error:
                 reasons.append(f"{type(error).__name__}: {error}")
     # What it says to the largest picture of the likeliest kind has least to do with the size.
     reason = reasons[len(SIZES) - 1]
     raise Untraceable(f"it does not run on a test picture ({reason[:160]})")
+
+
+def _channels(first: int, count: int) -> Iterator[tuple[int, ...]]:
+    """Channels of each of ``count`` inputs, where the first convolution reads ``first``.
+
+    That may read a pixel-unshuffled or concatenated picture, or a picture with its mask.
+    """
+    yield (first,) * count
+    if count == 2 and first > 1:
+        yield first - 1, 1
+    likely = dict.fromkeys((3, 1, first // count, first // 4, first // 16))
+    yield from ((channels,) * count for channels in likely if channels not in (0, first))
+
+
+class _Largest(TorchDispatchMode):
+    """How many numbers the largest tensor has that a module makes, found without making any."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self._module, self._blank, self._numbers = module, None, 0
+
+    def made_of(self, inputs: tuple[Tensor, ...]) -> int:
+        """For these inputs, as far as torch knows it from shapes alone."""
+        self._numbers = 0
+        try:
+            if self._blank is None:
+                self._blank = private_copy(self._module, "meta", inputs[0].dtype)
+            with self, torch.device("meta"):
+                self._blank(*(x.to("meta") for x in inputs))
+        except Exception:  # it fails there or asks for values: run for real, it says why
+            pass
+        return self._numbers
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        sizes = [x.numel() for x in tree_leaves(result) if isinstance(x, Tensor)]
+        self._numbers = max(self._numbers, *sizes, 0)
+        return result
 
 
 def copied(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -60,6 +60,16 @@ class Value(Proxy):
         asked = self.tracer.create_proxy("call_method", "dim", (self,), {})
         return self.tracer.fixed(asked.node)
 
+    def type(self, dtype=None, **kwargs):
+        """The name of the kind of tensor, or a tensor of another dtype."""
+        if dtype is not None:
+            return self.tracer.create_proxy("call_method", "type", (self, dtype), kwargs)
+        kind, device = (self.tracer.known(self._asked(name)) for name in ("dtype", "device"))
+        return torch.empty((), dtype=kind, device=device).type()
+
+    def _asked(self, name: str) -> Node:
+        return self.tracer.create_proxy("call_function", getattr, (self, name), {}).node
+
     def __setitem__(self, index, value) -> None:
         self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
 

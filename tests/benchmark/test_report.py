@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 # ``bench`` is a folder of the checkout, no part of the installed package.
 sys.path.insert(0, str(PROJECT))
 
-from bench import chart, report  # noqa: E402
+from bench import chart, hosts_table, report  # noqa: E402
 
 
 def test_table_takes_the_contest_with_the_peers():
@@ -113,3 +113,49 @@ def test_contests_of_other_networks_do_not_replace_each_other():
     other = result(case("mine 64x64", ours=3.0), date="2026-03-03")
     assert report.newest_per_machine([newer, other, span]) == [newer, other]
     assert "| mine | 64x64 | 1 | **3.00** |" in report.result_table(other)
+
+
+def host_case(name: str, asked_px: int, side: int, **ms) -> dict:
+    left = {"layer_norm": 9, "matmul": 8, "Linear": 8, "gelu": 2, "roll": 1}
+    parts = {"title": "accelerated, float32 on cpu", "fast": 3, "steps": 31, "left": left}
+    made = case(f"{name} {side}x{side}", 2, group="hosts", **ms)
+    return made | {"asked_px": asked_px, "parts": parts}
+
+
+def test_hosts_have_a_row_each_and_losers_come_first():
+    cases = (
+        host_case("Compact", 96, 96, ours=5.0, eager=20.0, channels_last=10.0),
+        host_case("Compact", 256, 256, ours=5.0, eager=12.5, channels_last=15.0),
+        host_case("Uformer", 96, 128, ours=8.0, eager=4.0),
+        case("Uformer 128x128", 1, group="hosts", ours=1.0, eager=1.0),
+        case(threads=2, ours=5.0, eager=20.0),
+    )
+    table = hosts_table.hosts_table(result(*cases))
+    left = "layer_norm 9, matmul 8, Linear 8, gelu 2 and 1 more"
+    assert table.splitlines()[:4] == [
+        "| architecture | explain | left in torch | in programs | 96x96 | 256x256 |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+        f"| Uformer | accelerated | {left} | 3 of 31 | 0.50x |  |",
+        f"| Compact | accelerated | {left} | 3 of 31 | 2.00x | 2.50x |",
+    ]
+    assert "Some CPU 9000" in table and "abc1234" in table
+
+
+def test_the_page_of_hosts_is_written_from_the_newest_result_that_has_them(tmp_path, monkeypatch):
+    pages = {name: tmp_path / f"{name}.md" for name in ("PAGE", "HOSTS_PAGE")}
+    for name, page in pages.items():
+        page.write_text(f"{report.START}\n{report.END}\n")
+        monkeypatch.setattr(report, name, page)
+    monkeypatch.setattr(report, "CHART", tmp_path / "speed.svg")
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    hosts = [host_case("Compact", 96, 96, ours=ms, eager=20.0) for ms in (5.0, 4.0)]
+    kept = {
+        "old": result(hosts[0], date="2025-01-01"),
+        "new": result(hosts[1], date="2026-01-01"),
+        "networks": result(*both(ours=5.0, eager=20.0), date="2026-03-01"),
+    }
+    for name, one in kept.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(one))
+    assert report.main([]) == 0
+    assert "5.00x" in pages["HOSTS_PAGE"].read_text()
+    assert pages["PAGE"].read_text().count("| network |") == 1

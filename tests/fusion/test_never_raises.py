@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from images import image
@@ -78,3 +80,33 @@ def test_a_lazy_module_runs_and_can_be_accelerated_then():
         esr_kernels.accelerate(model)
         torch.testing.assert_close(model(x), expected)
     assert str(esr_kernels.explain(model)).startswith("accelerated")
+
+
+#: How many numbers the products had that a ``Gate`` computed.
+PRODUCTS: list[int] = []
+
+
+class Gate(nn.Module):
+    """Weighs channels by a vector. A picture of 64x64 pixels in the vector's place would multiply
+    the sizes of both, as if for 64 ** 5 numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(64, 64, 1)
+
+    def forward(self, x, weights):
+        x, weights = self.conv(x), weights.unsqueeze(-1).unsqueeze(-1)
+        if x.device.type != "meta":
+            PRODUCTS.append(math.prod(torch.broadcast_shapes(x.shape, weights.shape)))
+            assert PRODUCTS[-1] <= 2**26, "too large to be made"
+        return x * weights
+
+
+def test_pictures_that_are_tried_out_do_not_fill_the_memory():
+    torch.manual_seed(0)
+    gate = Gate().eval().requires_grad_(False)
+    PRODUCTS.clear()
+    esr_kernels.accelerate(gate)
+    x, weights = image(1, 64, 9, 7), torch.rand(1, 64)
+    torch.testing.assert_close(gate(x, weights), gate.conv(x) * weights[:, :, None, None])
+    assert max(PRODUCTS) <= 2**26

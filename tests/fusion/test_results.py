@@ -222,6 +222,23 @@ def test_two_inputs(function, same, tolerance):
         tolerance(*given)
 
 
+def test_a_picture_and_its_mask(tolerance):
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fill, self.tail = (nn.Conv2d(i, o, 3, padding=1) for i, o in ((4, 8), (8, 3)))
+
+        def forward(self, x, mask):
+            return self.tail(F.relu(self.fill(torch.cat([x * (1 - mask), mask], 1))))
+
+    torch.manual_seed(0)
+    model = Masked().eval().requires_grad_(False)
+    fast, exact = fusion.accelerate(copy.deepcopy(model)), copy.deepcopy(model).double()
+    inputs = image(1, 3, 20, 23), image(1, 1, 20, 23, seed=1)
+    assert vars(fast)["forward"].plans.serving(inputs)
+    tolerance(fast(*inputs), model(*inputs), exact(*(x.double() for x in inputs)))
+
+
 def test_two_inputs_of_different_sizes_go_the_modules_own_way():
     class Two(Net):
         def forward(self, x, y):

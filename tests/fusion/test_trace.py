@@ -175,3 +175,13 @@ def test_hooked_submodules_stay_opaque():
     traced = trace(twin, {"head": "it has hooks"}, torch.rand(1, 3, 8, 8))
     assert traced.opaque["head"] == "it has hooks"
     assert next(n.target for n in traced.graph.nodes if n.op == "call_module") == "head"
+
+
+def test_the_name_of_a_tensors_type_is_known():
+    def squeezed(m, x):
+        half = "Half" in x.type()
+        mean = x.float().mean((2, 3)).half() if half else x.mean((2, 3))
+        return m.conv(x) * mean[..., None, None]
+
+    traced, _ = check(From(squeezed, conv=nn.Conv2d(3, 3, 3, padding=1)))
+    assert not traced.opaque
