@@ -84,6 +84,7 @@ class Program(_Steps):
         slope: float = 0.0,
         residual: int = -1,
         dilation: int = 1,
+        reflect: bool = False,
     ) -> int: ...
     def direct_conv(
         self,

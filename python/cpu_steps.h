@@ -59,9 +59,10 @@ inline Taps taps_of(const bindings::Array& weight, int dilation) {
 
 inline int add_depthwise(CpuProgram& program, int source, const bindings::Array& weight,
                          const std::optional<bindings::Array>& bias, const std::string& act,
-                         float slope, int residual, int dilation) {
+                         float slope, int residual, int dilation, bool reflect) {
   const ConvSpec spec = bindings::any_spec_of(weight, bias, act, slope);
-  const Taps taps = taps_of(weight, dilation);
+  Taps taps = taps_of(weight, dilation);
+  taps.reflect = reflect;
   bindings::check_value(program, source);
   if (spec.out_channels != program.channels(source) || spec.in_channels != 1)
     throw pybind11::value_error("a depthwise weight must be [source's channels, 1, rows, columns]");
@@ -209,7 +210,7 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
   using namespace pybind11::literals;
   program
       .def("depthwise", &add_depthwise, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
-           "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1)
+           "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1, "reflect"_a = false)
       .def("direct_conv", &add_direct, "sources"_a, "weight"_a, "bias"_a, "act"_a = "none",
            "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1, "groups"_a = 1,
            "Of any odd size, padded by zeros to keep the size.")

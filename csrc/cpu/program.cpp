@@ -39,6 +39,14 @@ void Program::prepare(int height, int width, int threads) {
                                 std::to_string(height) + " pixels (width x height), but this " +
                                 "program needs at least " + std::to_string(columns) + "x" +
                                 std::to_string(rows) + "; pad the picture");
+  for (const auto& step : steps_) {
+    const Resolution size = step->resolution();
+    if (axes_.length(size.rows, height, width) < step->least_height() ||
+        axes_.length(size.columns, height, width) < step->least_width())
+      throw std::invalid_argument("the picture is " + std::to_string(width) + "x" +
+                                  std::to_string(height) + " pixels (width x height), too few to " +
+                                  "be reflected at its edges; pad the picture");
+  }
   plan_.reset();  // stays empty if a later line throws
   settle_formats();
   plan_ = std::make_unique<Plan>(ProgramShape{steps_, results_, values_, axes_, kernels_.lanes},

@@ -91,7 +91,8 @@ void Runner::run_rows(int s, Band& band, int tile_row) const {
     const bool whole = v.buffer >= 0;
     *source++ = {next, whole ? memory_ + plan_.buffer(v) : nullptr, &v.geometry, v.channels};
     const int top = y * read.window.stride - read.window.above;
-    for (int i = 0; i < read.window.rows(); ++i) *next++ = row(read.value, band, top + i);
+    for (int i = 0; i < read.window.rows(); ++i)
+      *next++ = row(read.value, band, read.window.row(top + i, v.geometry.height));
   }
   float* out[kTile] = {};
   if (results_[s] >= 0)

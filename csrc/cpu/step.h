@@ -19,10 +19,19 @@ class Program;
 // the step's first row.
 struct Window {
   int above = 0, below = 0, stride = 1;
-  bool whole = false;  // all rows, in SourceRows::first
+  bool whole = false;   // all rows, in SourceRows::first
+  bool mirror = false;  // rows outside the value are those inside, reflected at its edge
 
   static Window around(int rows) { return {rows, rows}; }
+  static Window mirrored(int rows) { return {rows, rows, 1, false, true}; }
   static Window all() { return {0, 0, 1, true}; }
+
+  // The row of a value of this height that is read as row y; one outside is zeros. A tile row has
+  // rows behind the value's last one that nothing needs: they stay outside.
+  int row(int y, int height) const {
+    if (!mirror || (y >= 0 && y < height) || y >= height + below) return y;
+    return y < 0 ? -y : 2 * (height - 1) - y;
+  }
 
   bool follows() const { return stride == 1 && !whole; }
   // Rows that a tile row of the step reads.
@@ -81,6 +90,10 @@ class Step {
   virtual void make(Format /*format*/) {}
   // Lets it read another value in the place of this one, which has the other format.
   void redirect(int read, int value) { reads_[read].value = value; }
+
+  // Of the value that it makes.
+  virtual int least_height() const { return 1; }
+  virtual int least_width() const { return 1; }
 
   // Multiplications of a pixel, by which work is shared out.
   virtual double cost() const { return 1; }

@@ -15,7 +15,7 @@ alignas(64) constexpr float kOutside[kTile * kLanes] = {};  // a block beside th
 template <class Near, class Far>
 ESR_INLINE void with_taps(const Taps& taps, Near&& near, Far&& far) {
   const int dilation = taps.beside() ? taps.dilation : 1;
-  switch (dilation < kTile ? taps.columns * kTile + dilation : 0) {
+  switch (dilation < kTile && !taps.reflect ? taps.columns * kTile + dilation : 0) {
 #define ESR_CASE(columns, dilation) \
   case columns* kTile + dilation: return near.template operator()<columns, dilation>();
     // clang-format off
@@ -84,6 +84,17 @@ ESR_INLINE void lay_out(const float* channel, const Geometry& g, const Stretch& 
     for (int i = 0; i < kTile; ++i) store(pixels + i * kLanes, v[i]);
   }
   lay_out_margin(channel, g, first + blocks * kTile, beside, pixels);
+}
+
+// Laid out from `block` on, as far as the pixels there reach: those outside the picture that
+// `reach` columns of taps find become those inside.
+inline void reflect_edges(const Geometry& g, const Stretch& stretch, int block, int reach,
+                          float* pixels) {
+  float* const first = pixels + stretch.margin;  // of the stretch
+  const int x = block * kTile * g.lanes, beyond = int(stretch.pixels()) + stretch.margin;
+  for (int i = 1; i <= reach && x == 0; ++i) first[-i] = first[i];
+  float* const last = first + (g.width - 1 - x);
+  for (int i = 1; i <= reach && g.width - 1 - x + i < beyond; ++i) last[i] = last[-i];
 }
 
 }  // namespace ESR_ISA

@@ -8,6 +8,7 @@ namespace esr {
 // The pixels that a filter multiplies: `dilation` apart, the middle one in its place.
 struct Taps {
   int rows = 1, columns = 1, dilation = 1;
+  bool reflect = false;  // pixels at the edges to the outside, instead of zeros
 
   bool operator==(const Taps&) const = default;
   int above() const { return rows / 2 * dilation; }  // and below

@@ -16,9 +16,10 @@ from torch import nn
 from torch.fx import Node
 
 from ..op import Op
-from ..ops import OPS
+from ..ops import DEPTHWISE_ACT, OPS
 from . import arithmetic
 from .calls import Call, Same
+from .graph import Depthwise, spread_of
 
 
 def _pair(v: Any) -> Any:
@@ -120,10 +121,21 @@ for _each in OPS:  # by both of the names that torch gives an op
 
 
 def _conv_module(m: nn.Conv2d) -> Callable:
+    if m.padding_mode == "reflect":
+        return lambda x: _reflected(x, m)
     if m.padding_mode != "zeros":
         return lambda x: None
     shape = (m.stride, m.padding, m.dilation, m.groups)
     return lambda x: _conv(x, m.weight, m.bias, *shape)
+
+
+def _reflected(x: Node, m: nn.Conv2d) -> Call | None:
+    """An op takes depthwise ones."""
+    spread = spread_of(m.weight, m.padding, m.dilation) if m.stride == (1, 1) else None
+    if spread is None or m.groups < 2 or m.weight.shape[:2] != (m.groups, 1):
+        return None
+    conv = Depthwise((x,), m.weight, m.bias, dilation=spread, padding_mode="reflect")
+    return Call(DEPTHWISE_ACT, conv.args)
 
 
 def _dropout_module(m: nn.Module) -> Callable:

@@ -106,13 +106,15 @@ class Depthwise(Conv):
     pointwise: Node | None = None
     pointwise_bias: Node | None = None
     dilation: int = 1
+    padding_mode: str = "zeros"
 
     @property
     def args(self) -> tuple:
         (x,) = self.inputs
         epilogue = self.act, self.slope, self.residual
         before = self.pointwise, self.pointwise_bias
-        return (x, self.weight, self.bias, *epilogue, *before, self.dilation)
+        taps = self.dilation, self.padding_mode
+        return (x, self.weight, self.bias, *epilogue, *before, *taps)
 
 
 @dataclass(frozen=True)

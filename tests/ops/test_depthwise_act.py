@@ -34,7 +34,17 @@ def centred(n, c, h, w, seed=0, dtype=torch.float32):
 
 
 def arguments(
-    n, c, h, w, act="none", ci=None, dtype=torch.float32, residual=False, kernel=(3, 3), dilation=1
+    n,
+    c,
+    h,
+    w,
+    act="none",
+    ci=None,
+    dtype=torch.float32,
+    residual=False,
+    kernel=(3, 3),
+    dilation=1,
+    padding_mode="zeros",
 ):
     """The schema arguments; with a pointwise convolution from ``ci`` channels if that is given.
 
@@ -44,7 +54,7 @@ def arguments(
     pointwise = (None, None) if ci is None else conv_weights(c, ci, 1, dtype)
     u = centred(n, c, h, w, seed=7, dtype=dtype) if residual or act == "span_gate" else None
     x = centred(n, ci or c, h, w, dtype=dtype)
-    return x, weight, bias, act, 0.05, u, *pointwise, dilation
+    return x, weight, bias, act, 0.05, u, *pointwise, dilation, padding_mode
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -90,6 +100,42 @@ def test_kernels(kernel, dilation):
     assert_matches(OP(*args), reference, args)
 
 
+REFLECTED = [((3, 3), 1), ((1, 3), 1), ((3, 1), 1), ((5, 5), 1), ((3, 3), 3), ((7, 1), 2)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("kernel", "dilation"), REFLECTED, ids=str)
+def test_edges_are_reflected(kernel, dilation, threads):
+    """Where they can be: other pictures are refused, by the op and by its program."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    reach = [dilation * (k // 2) for k in kernel]
+    options = {"kernel": kernel, "dilation": dilation, "padding_mode": "reflect"}
+    for h, w in [
+        (2, 2),
+        (4, 5),
+        (7, 7),
+        (8, 64),
+        (9, 65),
+        (33, 127),
+        (70, 20),
+        (14, 513),
+        (8, 600),
+    ]:
+        args = arguments(2, 5, h, w, "gelu", 4, residual=True, **options)
+        if reach[0] < h and reach[1] < w:
+            assert_matches(OP(*args), reference, args)
+        else:
+            with pytest.raises(ValueError, match="cannot be reflected"):
+                OP(*args)
+    torch.set_num_threads(before)
+
+
+def test_an_unknown_padding_mode_is_refused():
+    with pytest.raises(ValueError, match="'circular', expected 'zeros' or 'reflect'"):
+        ops.depthwise_act(image(1, 3, 9, 9), torch.ones(3, 1, 3, 3), padding_mode="circular")
+
+
 @pytest.mark.parametrize(("kernel", "dilation"), [((5, 3), 2), ((7, 7), 1)], ids=str)
 def test_gradients_of_large_kernels(kernel, dilation):
     args = arguments(2, 3, 7, 8, ci=2, dtype=torch.float64, kernel=kernel, dilation=dilation)
@@ -116,18 +162,18 @@ def test_layouts(layout, ci, dtype):
 
 
 def test_strided_weights():
-    x, _, _, *epilogue, _, _, _ = arguments(2, 6, 9, 11, "relu", 6)
+    x, _, _, *epilogue, _, _, _, _ = arguments(2, 6, 9, 11, "relu", 6)
     weight = conv_weights(6, 2)[0][:, 1:]
     pointwise = conv_weights(6, 6, 1)[0].transpose(0, 1)
     biases = torch.linspace(-1, 1, 12)[::2], torch.linspace(1, -2, 18)[::3]
-    args = x, weight, biases[0], *epilogue, pointwise, biases[1], 1
+    args = x, weight, biases[0], *epilogue, pointwise, biases[1], 1, "zeros"
     assert_matches(OP(*args), reference, args)
 
 
 def test_reference_is_the_formula():
     """The sum of the docstring, tap by tap, at every pixel."""
     args = arguments(1, 3, 5, 6, ci=4, dtype=torch.float64)
-    x, weight, bias, _, _, _, pointwise, pointwise_bias, _ = args
+    x, weight, bias, _, _, _, pointwise, pointwise_bias, *_ = args
     p = torch.einsum("ci,nihw->nchw", pointwise[:, :, 0, 0], x) + pointwise_bias[:, None, None]
     padded = F.pad(p, (1, 1, 1, 1))
     y = bias[:, None, None] + sum(
@@ -152,7 +198,7 @@ def test_no_bias_and_slope():
     x, weight = centred(1, 4, 9, 9), conv_weights(4, 1)[0]
     pointwise = conv_weights(4, 4, 1)[0]
     for slope in (0.0, 0.2, -1.0, 3.0):
-        args = x, weight, None, "lrelu", slope, None, pointwise, None, 1
+        args = x, weight, None, "lrelu", slope, None, pointwise, None, 1, "zeros"
         ours = ops.depthwise_act(x, weight, act="lrelu", slope=slope, pointwise=pointwise)
         assert_matches(ours, reference, args)
 

@@ -6,10 +6,14 @@ namespace esr {
 
 Depthwise::Depthwise(const Program& program, int source, const ConvSpec& spec, const Taps& taps,
                      int residual)
-    : ConvStep(program, program.kernels().depthwise, {source}, Window::around(taps.above()),
+    : ConvStep(program, program.kernels().depthwise, {source},
+               taps.reflect ? Window::mirrored(taps.above()) : Window::around(taps.above()),
                program.resolution(source), spec, residual,
                pack_bias(spec.weight, spec.out_channels * taps.rows * taps.columns, 1), taps),
       taps_(taps) {}
+
+int Depthwise::least_height() const { return taps_.reflect ? taps_.above() + 1 : 1; }
+int Depthwise::least_width() const { return taps_.reflect ? taps_.beside() + 1 : 1; }
 
 double Depthwise::cost() const { return double(channels()) * taps_.rows * taps_.columns; }
 

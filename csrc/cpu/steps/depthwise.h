@@ -1,4 +1,4 @@
-// Convolution of each channel by itself with a filter of any odd size, zeros around it.
+// Convolution of each channel by itself with a filter of any odd size.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +19,8 @@ class Depthwise : public ConvStep {
   Depthwise(const Program& program, int source, const ConvSpec& spec, const Taps& taps,
             int residual);
   double cost() const override;
+  int least_height() const override;
+  int least_width() const override;
   size_t scratch_floats(const SourceRows* sources) const override;
 
  private:

@@ -139,8 +139,11 @@ ESR_NOINLINE void far_blocks(const ConvRow& r, const DepthwiseChannel& c, int bl
                              float* sums, float* pixels) {
   const Taps& taps = r.conv->taps;
   const Stretch stretch(taps, kLanes, blocks);
-  for (int i = 0; i < 2 * taps.above() + kTile; ++i)
-    lay_out(c.rows[i] + c.at, *r.geometry, stretch, block, pixels + i * stretch.floats());
+  for (int i = 0; i < 2 * taps.above() + kTile; ++i) {
+    float* const row = pixels + i * stretch.floats();
+    lay_out(c.rows[i] + c.at, *r.geometry, stretch, block, row);
+    if (taps.reflect) reflect_edges(*r.geometry, stretch, block, taps.beside(), row);
+  }
   const size_t first = stretch.margin - taps.beside();
   for (size_t x = 0; x < stretch.pixels(); x += kRowVectors * kLanes)
     far_taps(pixels + first + x, stretch.floats(), taps, c.weight, c.bias, sums + x,

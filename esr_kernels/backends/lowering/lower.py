@@ -15,11 +15,11 @@ def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
 
 
 def depthwise_act(
-    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation
+    b: Builder, x, weight, bias, act, slope, residual, pointwise, pointwise_bias, *taps
 ) -> int:
     if pointwise is not None:
         x = b.conv([x], pointwise, pointwise_bias)
-    return b.depthwise(x, weight, bias, act, slope, residual, dilation)
+    return b.depthwise(x, weight, bias, act, slope, residual, *taps)
 
 
 def direct_conv_act(

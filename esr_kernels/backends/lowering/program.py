@@ -124,10 +124,12 @@ class Builder:
         slope: float,
         residual: int | None,
         dilation: int,
+        padding_mode: str,
     ) -> int:
         """A depthwise convolution with its epilogue."""
+        epilogue = act, slope, _optional(residual)
         value = self.program.depthwise(
-            source, numpy_of(weight), numpy_of(bias), act, slope, _optional(residual), dilation
+            source, numpy_of(weight), numpy_of(bias), *epilogue, dilation, padding_mode == "reflect"
         )
         return self._made(value, source)
 

@@ -91,12 +91,12 @@ def depthwise_launch(
 
 
 def takes(x, weight: Tensor, *rest) -> bool:
-    """Return true for a kernel of 3x3 without dilation."""
-    return weight.shape[2:] == (3, 3) and rest[-1] == 1
+    """Return true for a kernel of 3x3 without dilation, zeros around it."""
+    return weight.shape[2:] == (3, 3) and rest[-2:] == (1, "zeros")
 
 
 def depthwise_act(
-    x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation
+    x, weight, bias, act, slope, residual, pointwise, pointwise_bias, dilation, padding_mode
 ) -> Tensor:
     if pointwise is not None:
         x = convolution([x], pointwise, pointwise_bias, "none", 0.0, None)
