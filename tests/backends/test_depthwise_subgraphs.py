@@ -89,7 +89,6 @@ def depthwise_and_1x1(*, tensors: int) -> nn.Module:
     return model
 
 
-def test_a_depthwise_convolution_is_no_reason_for_many_pictures(tolerance):
-    """By itself it is a program all the same; the 1x1 shows whether both are one."""
-    assert check(depthwise_and_1x1(tensors=2), tolerance, *PICTURES) == {"cpu"}
-    assert check(depthwise_and_1x1(tensors=4), tolerance, *PICTURES) == {"cpu", "reference"}
+def test_a_depthwise_convolution_does_not_repay_its_border(tolerance):
+    for tensors in (2, 4):
+        assert check(depthwise_and_1x1(tensors=tensors), tolerance, *PICTURES) == {"reference"}

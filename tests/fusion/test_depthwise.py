@@ -135,8 +135,14 @@ def test_kernels_of_other_sizes(conv, dilation):
     assert computing(graph) == [OP] and found(graph).dilation == dilation
 
 
-def test_reflected_padding_stays_a_module():
+def test_reflected_padding():
     conv = filters(4, padding_mode="reflect")
+    graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=4)
+    assert count(graph, DEPTHWISE_ACT) == 1 and "relu" not in computing(graph)
+
+
+def test_replicated_padding_stays_a_module():
+    conv = filters(4, padding_mode="replicate")
     graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=4)
     assert count(graph, DEPTHWISE_ACT) == 0 and "relu" in computing(graph)
 

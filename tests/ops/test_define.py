@@ -30,7 +30,10 @@ def arguments():
         "spab": (x, *same, *same, *same),
         "esa": (x, *narrow, *inner1, *inner, *inner, *back),
         "conv3x3_pixel_shuffle": (x, *tail, 2, x[:, :3]),
-        "depthwise_act": (x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1), 1),
+        "depthwise_act": (
+            *(x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1)),
+            *(1, "zeros"),
+        ),
         "strided_conv3x3": (x, *same),
         "direct_conv_act": ([x], *conv_weights(4, 3, 5), "relu", 0.0, None, 1, 2),
         "channel_join": ([x, x[:, :2]],),

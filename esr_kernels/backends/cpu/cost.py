@@ -24,8 +24,8 @@ TORCH_NS, STEP_NS = 0.6, 0.3
 #: A product and sum of a dense convolution: in torch, and in a program's 3x3 (Winograd's transform
 #: saves three quarters of the products) and others.
 TORCH_PRODUCT_NS, WINOGRAD_PRODUCT_NS, STEP_PRODUCT_NS = 0.02, 0.008, 0.02
-#: The same of a depthwise convolution, bound by loads.
-TORCH_TAP_NS, STEP_TAP_NS = 0.1, 0.06
+#: The same of a depthwise convolution, beside the pass over memory: in both, bound by loads.
+TAP_NS = 0.03
 #: A byte of transformed weights that the second-level cache does not keep, for each four rows.
 WEIGHT_BYTE_NS = 0.3
 #: Bytes of it for weights.
@@ -56,8 +56,8 @@ def _cost(part: Part, scale: float) -> tuple[float, float]:
     for weight in _filters(part):
         products = pixels * prod(weight)
         if weight[1] == 1 and weight[0] > 1:
-            in_torch += TORCH_TAP_NS * products
-            as_steps += STEP_TAP_NS * products
+            in_torch += TAP_NS * products
+            as_steps += TAP_NS * products
             continue
         in_torch += TORCH_PRODUCT_NS * products
         winograd = weight[2:] == (3, 3)
