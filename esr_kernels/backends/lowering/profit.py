@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.fx import Graph, Node
 
-from ...op import called_op
+from ...op import Op, called_op
 from .program import OpSet, Part
 from .shapes import outlined, shape_of
 
@@ -27,12 +27,14 @@ def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set:
     reads = {n for node in group for n in node.all_input_nodes} - group - constants.keys()
     written = [node for node in group if any(user not in group for user in node.users)]
     border = [shape_of(node) for node in (*reads, *written)]
-    parts = [
-        Part(op, outlined(node, constants), shape_of(node))
-        for node in group
-        if (op := called_op(node)) is not None
-    ]
+    parts = [_part(op, node, constants) for node in group if (op := called_op(node)) is not None]
     return op_set.gains(parts, border, width)
+
+
+def _part(op: Op, node: Node, constants: dict[Node, Tensor]) -> Part:
+    # Of several results each is as large as what is read.
+    made = shape_of(node) or shape_of(op.activations_of(node.args)[0])
+    return Part(op, outlined(node, constants), made)
 
 
 def _groups(taken: set[Node]) -> Iterator[set[Node]]:
