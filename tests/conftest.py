@@ -7,6 +7,7 @@ import importlib.util
 import os
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ def reference_dir() -> Path:
     if not (Path(folder) / "reference").is_dir():
         pytest.skip("no reference folder: set ESR_KERNELS_REFERENCE to one")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def programs_at_any_cost(request, monkeypatch) -> None:
+    """Programs on the CPU wherever a convolution can be in one: tests run the kernels on networks
+    that are too small to gain by them. Unless marked ``real_costs``."""
+    if importlib.util.find_spec("esr_kernels._C") is None:
+        return
+    if request.node.get_closest_marker("real_costs"):
+        return
+    from esr_kernels.backends.cpu import builder
+
+    def gains(parts, *_) -> bool:
+        return any(builder.OP_SET.standalone(part.op, part.args) for part in parts)
+
+    monkeypatch.setattr(builder, "OP_SET", replace(builder.OP_SET, gains=gains))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from esr_kernels.models import find
 from esr_kernels.models.catalogue import OFFICIAL
 from esr_kernels.models.registry import identify
 
+pytestmark = pytest.mark.real_costs
 ENTRIES = [entry for entry in OFFICIAL.values() if not entry.options]
 
 

@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_leaves
 
 import esr_kernels
 
-pytestmark = pytest.mark.usefixtures("spandrel")
+pytestmark = [pytest.mark.usefixtures("spandrel"), pytest.mark.real_costs]
 
 #: Following these takes the most time: many modules, or wide ones of which each is looked at.
 SLOW = {

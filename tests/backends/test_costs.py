@@ -1,0 +1,82 @@
+"""What becomes a program on a CPU: what is faster there than in torch, by the model of costs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.fx
+import torch.nn.functional as F
+from torch import nn
+
+from esr_kernels import fusion, models
+from esr_kernels.backends import cpu
+
+pytestmark = [
+    pytest.mark.real_costs,
+    pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built"),
+]
+
+
+class Convolutions(nn.Module):
+    """Four 3x3 convolutions at a part of the picture's size, between strided ones of torch's."""
+
+    def __init__(self, channels: int, part: int):
+        super().__init__()
+        torch.manual_seed(0)
+        self.down = nn.Conv2d(3, channels, part, part)
+        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(4))
+        self.up = nn.ConvTranspose2d(channels, 3, part, part)
+
+    def forward(self, x):
+        y = self.down(x)
+        for conv in self.body:
+            y = F.relu(conv(y))
+        return self.up(y)
+
+
+def backends_of(model: nn.Module, op: str) -> set[str]:
+    report = fusion.explain(fusion.accelerate(model.eval()))
+    return {line.backend for line in report.lines if line.what == op}
+
+
+@pytest.mark.parametrize("network", [models.SPAN(28), models.RLFN(46, mid=48)])
+def test_small_networks_are_programs(network):
+    report = fusion.explain(fusion.accelerate(network.eval()))
+    assert {line.backend for line in report.lines} == {"cpu"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "part", "who"),
+    [(48, 1, "cpu"), (64, 2, "cpu"), (128, 4, "reference"), (256, 4, "reference")],
+)
+def test_wide_convolutions_of_small_maps_are_left_to_torch(channels, part, who):
+    assert backends_of(Convolutions(channels, part), "conv_act") == {who}
+
+
+class Formats(torch.fx.Interpreter):
+    """Runs a graph, and keeps whether each picture that it makes is channels_last."""
+
+    def __init__(self, graph: torch.fx.GraphModule):
+        super().__init__(graph)
+        self.seen: list[bool] = []
+
+    def run_node(self, node):
+        y = super().run_node(node)
+        if node.op in ("call_function", "call_method", "call_module"):
+            self.seen.append(y.is_contiguous(memory_format=torch.channels_last))
+        return y
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_what_torch_convolves_is_channels_last(layout, tolerance):
+    """However the picture comes in; and the result lies as it did."""
+    model = Convolutions(128, 4).eval()
+    x = torch.rand(1, 3, 44, 52).contiguous(memory_format=layout)
+    plain, exact = model(x), Convolutions(128, 4).double()(x.double())
+    with torch.inference_mode():
+        y = fusion.accelerate(model)(x)
+        formats = Formats(model.forward.plans.first.run)
+        formats.run(x)
+    tolerance(y, plain, exact)
+    assert y.stride() == plain.stride()
+    assert len(formats.seen) >= 6 and all(formats.seen)
