@@ -53,6 +53,13 @@ def test_wide_convolutions_of_small_maps_are_left_to_torch(channels, part, who):
     assert backends_of(Convolutions(channels, part), "conv_act") == {who}
 
 
+@pytest.mark.skipif("amx" not in (cpu._C.isas() if cpu._C else ()), reason="no matrix tiles here")
+def test_tiles_take_what_vectors_leave_to_torch():
+    model = Convolutions(256, 4).eval()
+    report = fusion.explain(fusion.accelerate(model, compute_dtype=torch.bfloat16))
+    assert {line.backend for line in report.lines if line.what == "conv_act"} == {"cpu"}
+
+
 class Formats(torch.fx.Interpreter):
     """Runs a graph, and keeps whether each picture that it makes is channels_last."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 
 import torch
@@ -69,7 +69,12 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     from .builder import OP_SET
 
     # What torch computes in between stays in float32, which programs read and write anyway.
-    op_set = replace(OP_SET, builder=lambda _: OP_SET.builder(dtype))
+    on_tiles = OP_SET.builder(dtype).program.has_tiles
+    op_set = replace(
+        OP_SET,
+        builder=lambda _: OP_SET.builder(dtype),
+        gains=partial(OP_SET.gains, on_tiles=True) if on_tiles else OP_SET.gains,
+    )
     return partition.compile_graph(graph, torch.float32, outer, op_set)
 
 

@@ -24,6 +24,8 @@ TORCH_NS, STEP_NS = 0.6, 0.3
 #: A product and sum of a dense convolution: in torch, and in a program's 3x3 (Winograd's transform
 #: saves three quarters of the products) and others.
 TORCH_PRODUCT_NS, WINOGRAD_PRODUCT_NS, STEP_PRODUCT_NS = 0.02, 0.008, 0.02
+#: The same on matrix tiles, which keep their speed on narrow pictures and with many channels.
+TILE_PRODUCT_NS = 0.003
 #: The same of a depthwise convolution, beside the pass over memory: in both, bound by loads.
 TAP_NS = 0.03
 #: A byte of transformed weights that the second-level cache does not keep, for each four rows.
@@ -34,19 +36,24 @@ KEPT_BYTES = 1.5e6
 BLOCK = 64
 
 
-def gains(parts: Sequence[Part], border: Sequence[Shape], width: int) -> bool:
-    """Return true if a program of ``parts`` is faster than torch; see ``OpSet.gains``."""
+def gains(
+    parts: Sequence[Part], border: Sequence[Shape], width: int, on_tiles: bool = False
+) -> bool:
+    """Return true if a program of ``parts`` is faster than torch; see ``OpSet.gains``.
+
+    ``on_tiles``: whether it multiplies in bfloat16, on matrix tiles.
+    """
     scale = WIDTH / width
     programs = sum(BORDER_NS * scale**2 * prod(shape) for shape in border)
     torchs = 0.0
     for part in parts:
-        in_torch, as_steps = _cost(part, scale)
+        in_torch, as_steps = _cost(part, scale, on_tiles)
         torchs += in_torch
         programs += as_steps
     return torchs > MARGIN * programs
 
 
-def _cost(part: Part, scale: float) -> tuple[float, float]:
+def _cost(part: Part, scale: float, on_tiles: bool) -> tuple[float, float]:
     """Nanoseconds in torch and in a program, for a picture of WIDTH."""
     height, width = (max(1.0, scale * side) for side in part.made[-2:])
     pixels = prod(part.made[:-3]) * height * width
@@ -60,6 +67,9 @@ def _cost(part: Part, scale: float) -> tuple[float, float]:
             as_steps += TAP_NS * products
             continue
         in_torch += TORCH_PRODUCT_NS * products
+        if on_tiles and weight[2:] in ((1, 1), (3, 3)):
+            as_steps += TILE_PRODUCT_NS * products
+            continue
         winograd = weight[2:] == (3, 3)
         as_steps += (WINOGRAD_PRODUCT_NS if winograd else STEP_PRODUCT_NS) * products / filled
         transformed = 4 * prod(weight[:2]) * (36 if winograd else prod(weight[2:]))

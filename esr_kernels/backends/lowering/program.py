@@ -52,7 +52,7 @@ class OpSet:
     lower: Mapping[str, Callable]
     supports: Callable[[Op, tuple], bool]
     standalone: Callable[[Op, tuple], bool]
-    gains: Callable[[Sequence[Part], Sequence[Shape], int], bool]
+    gains: Callable[..., bool]
     channels_last: bool = False
     resizes: bool = False
 
