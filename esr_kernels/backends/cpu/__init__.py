@@ -8,10 +8,11 @@ rounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch.fx import GraphModule
@@ -68,13 +69,14 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     from ..lowering import partition
     from .builder import OP_SET
 
+    has_tiles = OP_SET.builder(dtype).program.has_tiles
+
+    def gains(parts: Sequence, *rest: Any) -> bool:
+        # An op by itself is called with float32 tensors, which are not for tiles.
+        return OP_SET.gains(parts, *rest, on_tiles=has_tiles and len(parts) > 1)
+
     # What torch computes in between stays in float32, which programs read and write anyway.
-    on_tiles = OP_SET.builder(dtype).program.has_tiles
-    op_set = replace(
-        OP_SET,
-        builder=lambda _: OP_SET.builder(dtype),
-        gains=partial(OP_SET.gains, on_tiles=True) if on_tiles else OP_SET.gains,
-    )
+    op_set = replace(OP_SET, builder=lambda _: OP_SET.builder(dtype), gains=gains)
     return partition.compile_graph(graph, torch.float32, outer, op_set)
 
 
