@@ -74,7 +74,7 @@ class Builder(program.Builder):
         if out is None:
             formats = [self._format(i, memory_format(like)) for i in range(len(shapes))]
             written = [
-                torch.empty(shape, dtype=torch.float32, memory_format=format)
+                torch.empty(shape, dtype=torch.float32, device=like.device, memory_format=format)
                 for shape, format in zip(shapes, formats, strict=True)
             ]
         else:
@@ -98,7 +98,7 @@ class Builder(program.Builder):
         rows = _rows(y)
         if rows.data_ptr() == y.data_ptr() and 1 in (_pixel(y), self._outputs[output][2]):
             return rows
-        return torch.empty(y.shape, dtype=torch.float32)
+        return y.new_empty(y.shape, dtype=torch.float32)
 
     def _size_of(self, value: int, height: int, width: int) -> tuple[int, int]:
         return self.program.size_of(value, height, width)
