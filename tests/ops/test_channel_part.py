@@ -1,83 +1,24 @@
-"""``channel_part`` by itself, which is torch's; as a step it is in ``test_resized_programs.py``."""
+"""``channel_part`` by itself."""
 
 from __future__ import annotations
 
-import pytest
-import torch
-from images import image
-from operands import (
-    DTYPES,
-    LAYOUTS,
-    amid_nan,
-    assert_gradients,
-    assert_matches,
-    assert_refuses,
-    assert_same_format,
-    channels_last,
-)
+from of_one_picture import OfOnePicture
 
 from esr_kernels import ops
-from esr_kernels.ops.channel_part import reference
-
-CASES = [(0, 1), (0.5, 0.5), (0.2, 0.3)]  # shares of the channels
 
 
-def arguments(case, dtype=torch.float32, n=2, c=5, size=(17, 20)):
-    """The schema arguments."""
-    x = (4 * image(n, c, *size) - 1).to(dtype)
-    return x, int(case[0] * c), max(1, int(case[1] * c))
-
-
-def call(args):
-    """The public function with the schema arguments."""
-    return ops.channel_part(*args)
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("case", CASES)
-def test_cases(case, dtype):
-    for channels, size in [(1, (8, 8)), (26, (31, 33)), (52, (9, 64))]:
-        args = arguments(case, dtype, c=channels, size=size)
-        assert_matches(call(args), reference, args)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts(layout):
-    x, *rest = arguments(CASES[0], n=3)
-    args = layout(x), *rest
-    ours = call(args)
-    assert_matches(ours, reference, args)
-    assert_same_format(args[0], ours)
-
-
-@pytest.mark.parametrize("layout", [torch.clone, channels_last, amid_nan])
-@pytest.mark.parametrize("case", CASES)
-def test_opcheck(case, layout):
-    x, *rest = arguments(case, size=(8, 9))
-    torch.library.opcheck(
-        torch.ops.esr_kernels.channel_part.default, (layout(x).requires_grad_(), *rest)
-    )
-
-
-def test_gradients():
-    x, *rest = arguments(CASES[0], torch.float64, n=1, c=2, size=(8, 9))
-    args = x.requires_grad_(), *rest
-    assert_gradients(torch.ops.esr_kernels.channel_part, reference, args)
-
-
-@pytest.mark.parametrize(
-    ("error", "words", "position", "value"),
-    [
-        (TypeError, "x must be a torch.Tensor, not list", 0, [torch.rand(1, 5, 9, 9)]),
-        (TypeError, "x is uint8; use float32", 0, torch.ones(1, 5, 9, 9).byte()),
-        (ValueError, "expected [N, C, H, W]", 0, torch.rand(5, 9, 9)),
-        (ValueError, "x is empty", 0, torch.rand(1, 5, 0, 9)),
+class TestChannelPart(OfOnePicture):
+    op = ops.CHANNEL_PART
+    cases = ((0, 1), (0.5, 0.5), (0.2, 0.3))  # shares of the channels
+    refused = (
         (ValueError, "x has 5 channels, but 6 from number 0", 2, 6),
         (ValueError, "x has 5 channels, but 5 from number -1", 1, -1),
         (ValueError, "x has 5 channels, but 0 from number 0", 2, 0),
-    ],
-)
-def test_bad_input(error, words, position, value):
-    args = list(arguments(CASES[0]))
-    args[position] = value
-    assert_refuses(error, words, call, args)
+    )
+
+    def rest(self, x, case):
+        first, count = (int(share * x.shape[1]) for share in case)
+        return first, max(1, count)
+
+    def call(self, *args):
+        return ops.channel_part(*args)
