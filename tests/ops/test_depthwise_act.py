@@ -208,7 +208,8 @@ def test_far_from_zero(act):
     """Activations of what the weights cannot hide: the bias alone, up to where exp overflows."""
     bias = torch.tensor([-3e38, -1e4, -100, -88.8, -9, -1e-6, 0, 1e-6, 9, 88.8, 100, 1e4])
     u = torch.ones(1, 12, 5, 6) if act == "span_gate" else None
-    args = torch.ones(1, 12, 5, 6), torch.zeros(12, 1, 3, 3), bias, act, 0.05, u, None, None, 1
+    x, weight = torch.ones(1, 12, 5, 6), torch.zeros(12, 1, 3, 3)
+    args = x, weight, bias, act, 0.05, u, None, None, 1, "zeros"
     torch.testing.assert_close(OP(*args), reference(*args), rtol=2e-6, atol=1e-6)
 
 
