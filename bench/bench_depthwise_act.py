@@ -22,7 +22,7 @@ def test_depthwise_act(contest, name):
 
     def bind(function):
         return lambda xs, w, b, *pointwise: function(
-            xs[0], w, b, act, 0.05, None, *(pointwise or (None, None)), 1
+            xs[0], w, b, act, 0.05, None, *(pointwise or (None, None)), 1, "zeros"
         )
 
     shapes = [(channels, 1, 3), (channels, channels, 1)]
