@@ -89,8 +89,8 @@ void test_bilinear(const esr::Kernels& kernels, int kernel, int stride, int heig
   const int like = program.add<esr::MaxPool>(test::input(program, 3), kernel, stride);
   // Places in wider sources are rounded, as torch rounds them, by more than the tolerance.
   if (width <= 130)
-    check(program, program.add<esr::Bilinear>(0, program.resolution(like)), x, resized(x, small.height, small.width),
-          name("smaller", kernel, stride, height, width));
+    check(program, program.add<esr::Bilinear>(0, program.resolution(like)), x,
+          resized(x, small.height, small.width), name("smaller", kernel, stride, height, width));
   const int from = back.add<esr::MaxPool>(test::input(back, 3), kernel, stride);
   check(back, back.add<esr::Bilinear>(from, back.resolution(0)), x, resized(small, height, width),
         name("larger", kernel, stride, height, width));
