@@ -78,7 +78,7 @@ class Axes {
     int parent;
     Sampling rule;
   };
-  std::vector<Axis> axes_{{-1, {1, 1}}, {-1, {1, 1}}};
+  std::vector<Axis> axes_ = std::vector<Axis>(2, Axis{-1, {1, 1}});  // of the picture
 };
 
 }  // namespace esr

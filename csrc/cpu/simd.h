@@ -37,7 +37,8 @@ ESR_INLINE Vec splat(float s) { return s - Vec{}; }
 // As a register: GCC would load it again for every product, which costs more than one load when it
 // lies across two cache lines.
 ESR_INLINE Vec held(Vec v) {
-#if defined(__x86_64__)
+#if defined(__AVX512F__) || (defined(__AVX__) && ESR_LANES == 8) || \
+    (defined(__x86_64__) && ESR_LANES == 4)
   asm("" : "+v"(v));
 #elif defined(__aarch64__)
   asm("" : "+w"(v));
