@@ -89,6 +89,7 @@ def depthwise_and_1x1(*, tensors: int) -> nn.Module:
     return model
 
 
+@pytest.mark.real_costs
 def test_a_depthwise_convolution_does_not_repay_its_border(tolerance):
     for tensors in (2, 4):
         assert check(depthwise_and_1x1(tensors=tensors), tolerance, *PICTURES) == {"reference"}

@@ -141,7 +141,7 @@ def _standalone(op: Op, args: tuple) -> bool:
     # A 1x1 convolution by itself is left to torch too, see eager.py. So are depthwise ones but the
     # fastest: torch's own for channels_last takes as long as the kernel without its borders.
     if op.name == "depthwise_act":
-        return tuple(args[1][2:]) == (3, 3) and args[-1] == 1
+        return (args[1][2:], *args[-2:]) == ((3, 3), 1, "zeros")
     return op.name not in BESIDE and (op.name != "conv_act" or args[1][-1:] != (1,))
 
 
