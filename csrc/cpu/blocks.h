@@ -52,6 +52,9 @@ ESR_INLINE void take_apart(Vec (&v)[kTile]) {
   deinterleave(odd0, odd1, v[1], v[3]);
 }
 
+// Lane i of vector j becomes lane j of vector i.
+ESR_INLINE void transpose(Vec (&v)[kLanes]) { interleave_all<kLanes>(v); }
+
 // The four phases of a block as its pixels in their order.
 ESR_INLINE void store_in_order(Vec (&phases)[kTile], float* pixels) {
   interleave_all<kTile>(phases);

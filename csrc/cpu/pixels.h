@@ -43,8 +43,5 @@ ESR_INLINE Vec load_half(const float* pixel, int half) {
 #endif
 }
 
-// Lane i of vector j becomes lane j of vector i.
-ESR_INLINE void transpose(Vec (&v)[kLanes]) { interleave_all<kLanes>(v); }
-
 }  // namespace ESR_ISA
 }  // namespace esr

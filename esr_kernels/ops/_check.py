@@ -36,6 +36,16 @@ def optional_tensors(**named: object) -> None:
             raise TypeError(f"{name} must be a torch.Tensor or None, not {type(value).__name__}")
 
 
+def one_or_several(name: str, x: object) -> Sequence[Tensor]:
+    """A tensor as a list, a list as it is. Raise TypeError unless ``x`` is one of them."""
+    inputs = [x] if isinstance(x, TENSORS) else x
+    if not isinstance(inputs, (list, tuple)):
+        raise TypeError(f"{name} must be a torch.Tensor or a list of them, not {type(x).__name__}")
+    for each in inputs:
+        tensors(**{name: each})
+    return inputs
+
+
 def image(name: str, x: Tensor) -> None:
     """Raise unless ``x`` is ``[N, C, H, W]``, not empty, of a floating dtype."""
     if x.dtype not in _DTYPES:

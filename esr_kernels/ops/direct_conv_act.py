@@ -126,11 +126,7 @@ def direct_conv_act(
         ValueError: shapes do not fit, an empty tensor, an unknown ``act``, devices differ, an even
             kernel, a dilation below 1, channels that do not divide by the groups.
     """
-    inputs = [x] if isinstance(x, _check.TENSORS) else x
-    if not isinstance(inputs, (list, tuple)):
-        raise TypeError(f"x must be a torch.Tensor or a list of them, not {type(x).__name__}")
-    for each in inputs:
-        _check.tensors(x=each)
+    inputs = _check.one_or_several("x", x)
     _check.tensors(weight=weight)
     _check.optional_tensors(bias=bias, residual=residual)
     _epilogue.check_types(act, slope)

@@ -120,11 +120,7 @@ def elementwise(
         ValueError: shapes do not fit, an empty tensor, devices differ, or the formula has an
             unknown function, operand or number of operands.
     """
-    inputs = [x] if isinstance(x, _check.TENSORS) else x
-    if not isinstance(inputs, (list, tuple)):
-        raise TypeError(f"x must be a torch.Tensor or a list of them, not {type(x).__name__}")
-    for each in inputs:
-        _check.tensors(x=each)
+    inputs = _check.one_or_several("x", x)
     if not isinstance(formula, str):
         raise TypeError(f"formula must be a string, not {type(formula).__name__}")
     return ELEMENTWISE(inputs, formula, constants)

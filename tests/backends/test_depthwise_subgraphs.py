@@ -71,6 +71,12 @@ def test_other_convolutions_in_one_program(tolerance):
     assert check(model, tolerance, *PICTURES, torch.rand(1, 3, 50, 9)) == {"cpu"}
 
 
+def test_a_small_kernel_by_itself_is_a_program(tolerance):
+    model = Network(lambda m, x: m.dw(x) * 2)
+    model.dw = depthwise(3)
+    assert check(model, tolerance, *PICTURES) == {"cpu"}
+
+
 def test_a_large_kernel_by_itself_is_left_to_torch(tolerance):
     model = Network(lambda m, x: m.dw(x) * 2)
     model.dw = nn.Conv2d(3, 3, 7, padding=3, groups=3)

@@ -43,11 +43,11 @@ inline void pack_planes(const PackRow& r) {
 
 // kLanes channels from `first` on of one phase of a block, a pixel's after the other's.
 ESR_INLINE void load_pixels(const PackRow& r, const float* pixels, int first, int inside,
-                            Vec* channel) {
+                            Vec (&channel)[kLanes]) {
   ESR_UNROLL
   for (int i = 0; i < kLanes; ++i)
     channel[i] = i < inside ? load_unaligned(pixels + i * kTile * r.picture.pixel + first) : Vec{};
-  interleave_all<kLanes>(channel);
+  transpose(channel);
 }
 
 // The same of fewer channels than a vector has.

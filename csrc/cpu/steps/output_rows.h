@@ -70,7 +70,7 @@ ESR_INLINE void store_pixels(const ShuffleRow& r, const float* in, const float* 
   ESR_UNROLL
   for (int c = 0; c < kLanes; ++c)
     v[c] = skip ? load(in + c * stride) + load(skip + c * stride) : load(in + c * stride);
-  interleave_all<kLanes>(v);
+  transpose(v);
   for (int i = 0; i < kLanes && i < inside; ++i)
     store_unaligned(pixels + i * kTile * r.picture.pixel, v[i]);
 }

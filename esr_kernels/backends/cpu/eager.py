@@ -40,7 +40,7 @@ def conv_act(op: Op, inputs, weight, bias, act, slope, residual, out: Tensor | N
 def depthwise_act(op: Op, x, *args):
     if memory_format(x) == torch.channels_last:
         # Torch's own reads such pictures as they lie. Laying one out for the kernel, and back,
-        # takes longer than the whole op there: torch is 3 to 20 times as fast.
+        # takes longer than the whole op there.
         return op.in_torch(x, *args)
     return program(op, x, *args)
 
