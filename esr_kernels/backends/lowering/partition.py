@@ -1,8 +1,9 @@
 """Partition of a fused graph into subgraphs, each compiled to one program.
 
-Most networks are a single subgraph. Where torch computes something in between there are several:
-subgraph k reads torch's results on earlier subgraphs, so running level by level (torch's nodes,
-then the subgraph) keeps the order.
+Most networks are a single subgraph. Where torch computes something in between there are several,
+and where pictures of several sizes come from it, as on the levels of a U-net, one for each size. A
+subgraph of level k reads what torch and other subgraphs make of earlier ones, so running level by
+level (torch's nodes, then the subgraphs) keeps the order.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from torch.fx.node import map_arg
 from ...op import Op, called_op, is_result
 from .casting import cast
 from .profit import gains, profitable
-from .program import OpSet
+from .program import OpSet, Shape
 from .shapes import outlined, shape_of
-from .sizes import ONE, PICTURE, SHUFFLED, UNKNOWN, Size, result_size
+from .sizes import ONE, PICTURE, SHUFFLED, UNKNOWN, Place, Size, result_size
 from .subgraph import Subgraph, shift_of
 
 _CONVOLUTIONS = (F.conv2d, F.conv_transpose2d)
@@ -35,13 +36,12 @@ def compile_graph(
 ) -> tuple[Callable, dict[str, str]]:
     """See :func:`esr_kernels.backends.bind`. ``op_set``: of the programs."""
     constants = {n: _attribute(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"}
-    possible = _taken(graph.graph, constants, op_set)
-    taken = profitable(graph.graph, possible, constants, op_set)
+    taken = _programs(graph.graph, constants, op_set)
     modules: dict[str, Any] = dict(graph.named_modules())
     modules.update((n.target, constants[n]) for n in constants)
     rest = [n for n in graph.graph.nodes if n not in taken and _standalone(n, constants, op_set)]
     alone = {n for n in rest if gains(graph.graph, {n}, constants, op_set)}
-    in_torch = [n for n in graph.graph.nodes if n not in taken | alone]
+    in_torch = [n for n in graph.graph.nodes if n not in taken and n not in alone]
     filters = [w for w in _filters_of_torch(in_torch) if constants[w].dim() == 4]
     turned = op_set.channels_last and bool(filters)
     for weight in filters if turned else ():
@@ -53,11 +53,11 @@ def compile_graph(
         for node in here:
             if node not in taken:
                 ends.add_torch(node, None if node in alone else _lowered(node, op_set))
-        steps = [n for n in here if n in taken]
-        if steps:
-            modules[f"subgraph_{level}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
-            ends.add_subgraph(f"subgraph_{level}", subgraph)
-    where = {n.name: op_set.name for n in taken | alone}
+        for i, picture in enumerate(dict.fromkeys(taken[n].picture for n in here if n in taken)):
+            steps = [n for n in here if n in taken and taken[n].picture == picture]
+            modules[f"subgraph_{level}_{i}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
+            ends.add_subgraph(f"subgraph_{level}_{i}", subgraph)
+    where = {n.name: op_set.name for n in (*taken, *alone)}
     for node in graph.graph.nodes:
         if node.name not in where and _lowered(node, op_set):
             where[node.name] = "reference"
@@ -83,62 +83,89 @@ def _attribute(graph: GraphModule, target: str) -> Tensor:
     return operator.attrgetter(target)(graph)
 
 
-def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
-    """Nodes that become steps: ops, elements of an op's results, and shifts of a picture.
-
-    What a program reads from outside has one size, the one at which most of its ops read; other
-    sizes follow from it inside.
-    """
-    found = Counter(shape_of(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
-    picture = found.most_common(1)[0][0] if found else ()
+def _programs(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> dict[Node, Place]:
+    """Nodes that become steps: ops, elements of an op's results, and shifts of a picture."""
     banned: set[Node] = set()
     while True:
-        sizes = _sizes(graph, constants, op_set, picture, banned)
-        levels = _levels(graph, set(sizes))
+        possible = _places(graph, constants, op_set, banned)
+        taken = profitable(graph, possible, constants, op_set)
+        levels = _levels(graph, taken)
         # From one subgraph to the next a value goes as a picture.
         torn = {
             node
-            for node in sizes
+            for node, place in taken.items()
             for n in node.all_input_nodes
-            if n in sizes and levels[n] != levels[node] and sizes[n] not in (PICTURE, ONE)
+            if n in taken
+            and taken[n].picture == place.picture
+            and levels[n] != levels[node]
+            and taken[n].size not in (PICTURE, ONE)
         }
         if not torn:
-            return set(sizes)
+            return taken
         banned |= torn
 
 
-def _sizes(
+def _places(
+    graph: Graph, constants: dict[Node, Tensor], op_set: OpSet, banned: set[Node]
+) -> dict[Node, Place]:
+    """The nodes that programs can have.
+
+    What a program reads from outside has one size; other sizes follow from it inside. The size at
+    which most ops read is tried first, then that of most of the rest.
+    """
+    places: dict[Node, Place] = {}
+    tried: set[Shape] = {(1, 1)}  # what has one pixel is too small for a program of its own
+    while True:
+        rest = [n for n in graph.nodes if n not in places and _lowered(n, op_set)]
+        found = Counter(shape_of(_first(n))[2:] for n in rest)
+        picture = next((p for p, _ in found.most_common() if p not in tried), None)
+        if picture is None:
+            return places
+        tried.add(picture)
+        _place(graph, constants, op_set, picture, banned, places)
+
+
+def _place(
     graph: Graph,
     constants: dict[Node, Tensor],
     op_set: OpSet,
-    picture: tuple[int, ...],
+    picture: Shape,
     banned: set[Node],
-) -> dict[Node, Size]:
-    """The nodes that programs can have, with the size of what they make. Inputs of programs are of
-    the shape ``picture`` for the test picture."""
-    sizes: dict[Node, Size] = {}
+    places: dict[Node, Place],
+) -> None:
+    """Adds the nodes that programs can have whose inputs are of the shape ``picture`` for the test
+    picture."""
 
     def size(node: Node) -> Size:
-        known = sizes.get(node, PICTURE if shape_of(node)[2:] == picture else UNKNOWN)
-        return UNKNOWN if known == SHUFFLED else known
+        place = places.get(node)
+        if place and (place.picture == picture or place.size == ONE):
+            return UNKNOWN if place.size == SHUFFLED else place.size
+        return PICTURE if shape_of(node)[2:] == picture else UNKNOWN
 
     for node in graph.nodes:
-        reads = [n for n in node.all_input_nodes if n not in constants]
-        op = called_op(node)
-        if node in banned:
+        if node in banned or node in places:
             continue
+        result = _result(node, constants, op_set, size)
         if is_result(node):
-            sizes.update({node: sizes[node.args[0]]} if node.args[0] in sizes else {})
-        elif op and reads and _supports(node, constants, op_set):
-            args = op.map_activations(node.args, size)
-            read = op.activations_of(args)
-            usable = UNKNOWN not in read if op_set.resizes else set(read) == {PICTURE}
-            result = result_size(op, args) if usable else None
-            if result is not None:
-                sizes[node] = result
-        elif shift_of(node, constants) is not None and reads[0] not in sizes:
-            sizes.update({node: PICTURE} if size(reads[0]) == PICTURE else {})
-    return sizes
+            source = places.get(node.args[0])
+            result = source.size if source and source.picture == picture else None
+        if result is not None:
+            places[node] = Place(picture, result)
+
+
+def _result(
+    node: Node, constants: dict[Node, Tensor], op_set: OpSet, size: Callable[[Node], Size]
+) -> Size | None:
+    """The size of what a program makes of the node; None if it cannot have it."""
+    reads = [n for n in node.all_input_nodes if n not in constants]
+    op = called_op(node)
+    if op and reads and _supports(node, constants, op_set):
+        args = op.map_activations(node.args, size)
+        read = op.activations_of(args)
+        usable = UNKNOWN not in read if op_set.resizes else set(read) == {PICTURE}
+        return result_size(op, args) if usable else None
+    shifted = shift_of(node, constants) is not None and size(reads[0]) == PICTURE
+    return PICTURE if shifted else None
 
 
 def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
@@ -162,18 +189,19 @@ def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     return all(n in constants for n in weights) and not any(a in constants for a in read)
 
 
-def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
+def _levels(graph: Graph, taken: dict[Node, Place]) -> dict[Node, int]:
     """Count the subgraphs before each node, on the longest path to it.
 
     ``meta["after"]`` names the nodes that have to run before one though it does not read them.
     """
     levels: dict[Node, int] = {}
+    program = {node: place.picture for node, place in taken.items()}
     for node in graph.nodes:
         if node.op in ("placeholder", "get_attr", "output"):
             continue
         levels[node] = max(
             (
-                levels[n] + (n in taken and node not in taken)
+                levels[n] + (n in program and program[n] != program.get(node))
                 for n in (*node.all_input_nodes, *node.meta.get("after", ()))
                 if n in levels
             ),

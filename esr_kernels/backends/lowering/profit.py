@@ -10,14 +10,15 @@ from torch.fx import Graph, Node
 from ...op import Op, called_op
 from .program import OpSet, Part
 from .shapes import outlined, shape_of
+from .sizes import Place
 
 
 def profitable(
-    graph: Graph, taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet
-) -> set[Node]:
+    graph: Graph, taken: dict[Node, Place], constants: dict[Node, Tensor], op_set: OpSet
+) -> dict[Node, Place]:
     """Drop what torch computes faster: whole groups of connected nodes."""
     groups = [group for group in _groups(taken) if gains(graph, group, constants, op_set)]
-    return set().union(*groups)
+    return {node: place for node, place in taken.items() if any(node in g for g in groups)}
 
 
 def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
@@ -37,14 +38,15 @@ def _part(op: Op, node: Node, constants: dict[Node, Tensor]) -> Part:
     return Part(op, outlined(node, constants), made)
 
 
-def _groups(taken: set[Node]) -> Iterator[set[Node]]:
-    rest = set(taken)
+def _groups(taken: dict[Node, Place]) -> Iterator[set[Node]]:
+    rest = dict.fromkeys(taken)
     while rest:
-        group, edge = set(), [rest.pop()]
+        group, edge = set(), [rest.popitem()[0]]
         while edge:
             node = edge.pop()
             group.add(node)
-            near = {n for n in (*node.all_input_nodes, *node.users) if n in rest}
-            rest -= near
-            edge.extend(near)
+            for n in (*node.all_input_nodes, *node.users):
+                if n in rest and taken[n].picture == taken[node].picture:
+                    del rest[n]
+                    edge.append(n)
         yield group

@@ -32,6 +32,15 @@ SHUFFLED = PICTURE.after(0, 0)
 UNKNOWN = PICTURE.after(0, -1)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a node is computed. ``picture``: height and width, for the test picture, of what its
+    program reads. ``size``: of the node's result in that program."""
+
+    picture: tuple[int, ...]
+    size: Size
+
+
 def result_size(op: Any, args: Sequence) -> Size | None:
     """The size of an op's results, None where a program cannot have it.
 
