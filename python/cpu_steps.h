@@ -199,11 +199,15 @@ inline int add_formula(CpuProgram& program, const std::vector<int>& sources,
 }
 
 inline int add_channel_norm(CpuProgram& program, int source, const bindings::Array& weight,
-                            const bindings::Array& bias, double eps) {
+                            const bindings::Array& bias, double eps, const std::string& kind) {
   bindings::check_value(program, source);
   if (weight.size() != program.channels(source) || bias.size() != program.channels(source))
     throw pybind11::value_error("a norm's weight and bias must be [source's channels]");
-  return program.add<ChannelNorm>(source, weight.data(), bias.data(), eps);
+  for (const auto& [name, norm] :
+       {std::pair{"layer", Norm::layer}, {"rms", Norm::rms}, {"length", Norm::length}})
+    if (kind == name)
+      return program.add<ChannelNorm>(source, weight.data(), bias.data(), eps, norm);
+  throw pybind11::value_error("unknown kind of norm '" + kind + "'");
 }
 
 inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
@@ -217,7 +221,8 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
            "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
       .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")
-      .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a)
+      .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a,
+           "kind"_a = "layer")
       .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,
            "Elementwise; terms are (function, operand, operand or -1).")
       .def("bilinear", &add_resampling<Bilinear>, "source"_a, "like"_a = -1, "factor"_a = 1,

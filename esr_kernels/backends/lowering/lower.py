@@ -49,8 +49,8 @@ def elementwise(b: Builder, inputs, formula, constants) -> int:
     return b.formula(inputs, simplest(formula), constants)
 
 
-def channel_norm(b: Builder, x, weight, bias, eps) -> int:
-    return b.channel_norm(x, weight, bias, eps)
+def channel_norm(b: Builder, x, weight, bias, eps, kind) -> int:
+    return b.channel_norm(x, weight, bias, eps, kind)
 
 
 def channel_join(b: Builder, inputs) -> int:

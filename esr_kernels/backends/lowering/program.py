@@ -196,13 +196,13 @@ class Builder:
         return value
 
     def channel_norm(
-        self, source: int, weight: Tensor | None, bias: Tensor | None, eps: float
+        self, source: int, weight: Tensor | None, bias: Tensor | None, eps: float, kind: str
     ) -> int:
-        """Layer norm over the channels of each pixel."""
+        """The channels of each pixel, normalised; ``kind``: ``layer``, ``rms`` or ``length``."""
         channels = self._channels[source]
         weight = torch.ones(channels) if weight is None else weight
         bias = torch.zeros(channels) if bias is None else bias
-        value = self.program.channel_norm(source, numpy_of(weight), numpy_of(bias), eps)
+        value = self.program.channel_norm(source, numpy_of(weight), numpy_of(bias), eps, kind)
         self._channels[value] = channels
         return value
 
