@@ -9,6 +9,10 @@ from __future__ import annotations
 from ...formula import simplest
 from .program import Builder, Shuffled
 
+#: Channels of a group from which on Winograd's transforms and copies cost less than they save.
+WINOGRAD_LEAST = 16
+MAX_GROUPS = 8  # that are joined again
+
 
 def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
     return b.conv(inputs, weight, bias, act, slope, residual)
@@ -25,7 +29,25 @@ def depthwise_act(
 def direct_conv_act(
     b: Builder, inputs, weight, bias, act, slope, residual, dilation, groups
 ) -> int:
+    fewest = min(weight.shape[1], weight.shape[0] // groups)
+    fits = weight.shape[2:] == (3, 3) and dilation == 1 < groups <= MAX_GROUPS
+    if fits and fewest >= WINOGRAD_LEAST:
+        return _in_groups(b, inputs, weight, bias, act, slope, residual, groups)
     return b.direct_conv(inputs, weight, bias, act, slope, residual, dilation, groups)
+
+
+def _in_groups(b: Builder, inputs, weight, bias, act, slope, residual, groups) -> int:
+    """Groups that are large enough for the fast 3x3 convolution, each by itself."""
+    x = b.join(inputs) if len(inputs) > 1 else inputs[0]
+    weights = weight.chunk(groups)
+    biases = [None] * groups if bias is None else bias.chunk(groups)
+    read, made = weight.shape[1], weight.shape[0] // groups
+
+    def group(i: int) -> int:
+        added = None if residual is None else b.part(residual, i * made, made)
+        return b.conv([b.part(x, i * read, read)], weights[i], biases[i], act, slope, added)
+
+    return b.join([group(i) for i in range(groups)])
 
 
 def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
