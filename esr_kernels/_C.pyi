@@ -97,8 +97,17 @@ class Program(_Steps):
         dilation: int = 1,
         groups: int = 1,
     ) -> int: ...
-    def strided_conv(self, source: int, weight: _Array, bias: _Array | None) -> int: ...
-    def max_pool(self, source: int, kernel: int, stride: int) -> int: ...
+    def strided_conv(
+        self,
+        source: int,
+        weight: _Array,
+        bias: _Array | None,
+        act: str = "none",
+        slope: float = 0.0,
+        residual: int = -1,
+        padding: int = 0,
+    ) -> int: ...
+    def max_pool(self, source: int, kernel: int, stride: int, padding: int = 0) -> int: ...
     def channel_norm(
         self, source: int, weight: _Array, bias: _Array, eps: float, kind: str = "layer"
     ) -> int: ...

@@ -19,7 +19,7 @@
 #include "../csrc/cpu/steps/output.h"
 #include "../csrc/cpu/steps/part.h"
 #include "../csrc/cpu/steps/statistic.h"
-#include "../csrc/cpu/steps/strided_conv3x3.h"
+#include "../csrc/cpu/steps/strided_conv.h"
 #include "../csrc/cpu/steps/tile_conv.h"
 #include "specs.h"
 
@@ -91,20 +91,25 @@ inline int add_direct(CpuProgram& program, const std::vector<int>& sources,
 
 inline int add_strided(CpuProgram& program, int source, const bindings::Array& weight,
                        const std::optional<bindings::Array>& bias, const std::string& act,
-                       float slope, int residual) {
-  const ConvSpec spec = bindings::spec_of(weight, bias, act, slope);
+                       float slope, int residual, int padding) {
+  const ConvSpec spec = bindings::any_spec_of(weight, bias, act, slope);
   bindings::check_value(program, source);
-  if (spec.kernel != 3 || spec.in_channels != program.channels(source))
-    throw pybind11::value_error("a strided weight must be [out, source's channels, 3, 3]");
+  if (weight.shape(2) != weight.shape(3) || !is_strided_size(spec.kernel, padding) ||
+      spec.in_channels != program.channels(source))
+    throw pybind11::value_error(
+        "a strided weight must be [out, source's channels, k, k] with k = 2 or 3 without padding, "
+        "3 or 4 with a padding of 1");
   bindings::check_epilogue(program, spec, residual);
-  return program.add<StridedConv3x3>(source, spec, residual);
+  return program.add<StridedConv>(source, spec, padding, residual);
 }
 
-inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride) {
+inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride, int padding) {
   bindings::check_value(program, source);
   if (kernel < 1 || stride < 1)
     throw pybind11::value_error("a pooling's kernel and stride must be 1 or more");
-  return program.add<MaxPool>(source, kernel, stride);
+  if (padding < 0 || 2 * padding > kernel)
+    throw pybind11::value_error("a pooling's padding must be 0 to half of its kernel");
+  return program.add<MaxPool>(source, kernel, stride, padding);
 }
 
 // To the size of the value `like`, or so many times the size where that is -1.
@@ -219,8 +224,8 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
            "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1, "groups"_a = 1,
            "Of any odd size, padded by zeros to keep the size.")
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
-           "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
-      .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")
+           "slope"_a = 0.f, "residual"_a = -1, "padding"_a = 0, "Stride 2.")
+      .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "padding"_a = 0)
       .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a,
            "kind"_a = "layer")
       .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,

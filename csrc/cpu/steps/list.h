@@ -10,7 +10,7 @@
   X(depthwise, ConvRow)                    \
   X(direct_conv, ConvRow)                  \
   X(depthwise3x3, ConvRow)                 \
-  X(strided_conv3x3, ConvRow)              \
+  X(strided_conv, ConvRow)              \
   X(max_pool, MaxPoolRow)                  \
   X(bilinear, BilinearRow)                 \
   X(channel_norm, ChannelNormRow)          \
@@ -46,7 +46,7 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "nearest_rows.h"
 #include "output_rows.h"
 #include "statistic_rows.h"
-#include "strided_conv3x3_rows.h"
+#include "strided_conv_rows.h"
 #ifdef ESR_TILES
 #include "format_rows.h"
 #include "tile_conv_rows.h"

@@ -91,17 +91,17 @@ def statistic(b: Builder, x, measure, correction) -> int:
     return b.statistic(x, measure, correction)
 
 
-def strided_conv3x3(b: Builder, x, weight, bias) -> int:
-    return b.strided_conv(x, weight, bias)
+def strided_conv(b: Builder, x, weight, bias, padding) -> int:
+    return b.strided_conv(x, weight, bias, padding)
 
 
-def window_max(b: Builder, x, kernel, stride) -> int:
-    return b.max_pool(x, kernel, stride) if kernel else b.adaptive_max_pool(x, stride)
+def window_max(b: Builder, x, kernel, stride, padding) -> int:
+    return b.max_pool(x, kernel, stride, padding) if kernel else b.adaptive_max_pool(x, stride)
 
 
 #: Ops that programs of every device have.
 COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
 _FILTERS = depthwise_act, direct_conv_act
 _POINTWISE = elementwise, channel_norm, channel_part, channel_join
-_RESIZING = resample, statistic, strided_conv3x3, window_max
+_RESIZING = resample, statistic, strided_conv, window_max
 LOWER = COMMON | {f.__name__: f for f in (*_FILTERS, *_POINTWISE, *_RESIZING)}

@@ -161,6 +161,7 @@ def _result(
     op = called_op(node)
     if op and reads and _supports(node, constants, op_set):
         args = op.map_activations(node.args, size)
+        args = map_arg(args, lambda weight: tuple(constants[weight].shape))
         read = op.activations_of(args)
         usable = UNKNOWN not in read if op_set.resizes else set(read) == {PICTURE}
         return result_size(op, args) if usable else None

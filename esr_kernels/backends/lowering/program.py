@@ -152,15 +152,18 @@ class Builder:
         self._channels[value] = weight.shape[0]
         return value
 
-    def strided_conv(self, source: int, weight: Tensor, bias: Tensor | None) -> int:
-        """3x3 convolution with stride 2 and no padding; the result is about half as large."""
-        value = self.program.strided_conv(source, numpy_of(weight), numpy_of(bias))
+    def strided_conv(
+        self, source: int, weight: Tensor, bias: Tensor | None, padding: int = 0
+    ) -> int:
+        """Convolution with stride 2; the result is about half as large."""
+        constants = numpy_of(weight), numpy_of(bias)
+        value = self.program.strided_conv(source, *constants, padding=padding)
         self._channels[value] = weight.shape[0]
         return value
 
-    def max_pool(self, source: int, kernel: int, stride: int) -> int:
-        """``torch.nn.functional.max_pool2d`` without padding."""
-        value = self.program.max_pool(source, kernel, stride)
+    def max_pool(self, source: int, kernel: int, stride: int, padding: int = 0) -> int:
+        """``torch.nn.functional.max_pool2d``."""
+        value = self.program.max_pool(source, kernel, stride, padding)
         self._channels[value] = self._channels[source]
         return value
 
