@@ -21,6 +21,7 @@
 #include "../csrc/cpu/steps/statistic.h"
 #include "../csrc/cpu/steps/strided_conv.h"
 #include "../csrc/cpu/steps/tile_conv.h"
+#include "../csrc/cpu/steps/window_variance.h"
 #include "specs.h"
 
 namespace esr {
@@ -110,6 +111,16 @@ inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride,
   if (padding < 0 || 2 * padding > kernel)
     throw pybind11::value_error("a pooling's padding must be 0 to half of its kernel");
   return program.add<MaxPool>(source, kernel, stride, padding);
+}
+
+inline int add_window_variance(CpuProgram& program, int source, int kernel, int stride,
+                               int padding) {
+  bindings::check_value(program, source);
+  if (kernel < 2 || stride < 1)
+    throw pybind11::value_error("a window has 2x2 pixels or more, and a stride of 1 or more");
+  if (padding < 0 || 3 * padding >= kernel)
+    throw pybind11::value_error("a window's padding must be less than a third of it");
+  return program.add<WindowVariance>(source, kernel, stride, padding);
 }
 
 // To the size of the value `like`, or so many times the size where that is -1.
@@ -226,6 +237,8 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
            "slope"_a = 0.f, "residual"_a = -1, "padding"_a = 0, "Stride 2.")
       .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "padding"_a = 0)
+      .def("window_variance", &add_window_variance, "source"_a, "kernel"_a, "stride"_a,
+           "padding"_a = 0)
       .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a,
            "kind"_a = "layer")
       .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,

@@ -23,11 +23,12 @@ from .spab import SPAB, spab
 from .statistic import STATISTIC, statistic
 from .strided_conv import STRIDED_CONV, strided_conv
 from .window_max import WINDOW_MAX, window_max
+from .window_variance import WINDOW_VARIANCE, window_variance
 
 OPS = (
     *(CONV_ACT, DEPTHWISE_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
     *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
-    *(CHANNEL_JOIN, STRIDED_CONV, DIRECT_CONV_ACT),
+    *(CHANNEL_JOIN, STRIDED_CONV, DIRECT_CONV_ACT, WINDOW_VARIANCE),
 )
 
 
@@ -55,6 +56,7 @@ __all__ = [
     "STATISTIC",
     "STRIDED_CONV",
     "WINDOW_MAX",
+    "WINDOW_VARIANCE",
     "channel_join",
     "channel_norm",
     "channel_part",
@@ -70,4 +72,5 @@ __all__ = [
     "statistic",
     "strided_conv",
     "window_max",
+    "window_variance",
 ]

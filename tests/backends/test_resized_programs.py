@@ -88,6 +88,16 @@ def test_pooled_attention_with_three_convolutions(isa, tolerance, monkeypatch):
 
 
 @every_isa
+@pytest.mark.parametrize("windows", [(5, 3, 1), (7, 3, 1), (2, 1, 0), (4, 2, 1)])
+def test_window_variance(windows, isa, tolerance, monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_ISA", isa)
+    for size in SIZES:
+        for shift in (0, 30):  # nothing cancels
+            x = picture(2, 5, *size) + shift
+            compare(lambda op, x: op("window_variance", x, *windows), tolerance, x)
+
+
+@every_isa
 @pytest.mark.parametrize(("kernel", "padding"), STRIDED)
 def test_strided_conv(kernel, padding, isa, tolerance, monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_ISA", isa)

@@ -7,7 +7,7 @@ from test_passes import computing, count, fuse
 from test_trace import From
 from torch import nn
 
-from esr_kernels.ops import CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX
+from esr_kernels.ops import CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX, WINDOW_VARIANCE
 
 
 def conv(channels: int = 3) -> nn.Conv2d:
@@ -89,6 +89,45 @@ def test_spellings(op, expected, function):
 def test_imposters(function):
     graph = fuse(From(function, c=conv()))
     assert not any(count(graph, op) for op in (WINDOW_MAX, RESAMPLE, STATISTIC, CHANNEL_PART))
+
+
+def varying(m, x, pad=(1, 1, 1, 1), mode="reflect", size=(5, 3), dims=(4, 5), **how):
+    y = F.pad(m.c(x), pad, mode=mode).unfold(2, 5, 3).unfold(3, *size)
+    return y.var(dims, **how)
+
+
+def test_variance_in_windows():
+    assert arguments(fuse(From(varying, c=conv())), WINDOW_VARIANCE) == [5, 3, 1]
+
+    def unpadded(m, x):
+        return torch.var(m.c(x).unfold(2, 4, 2).unfold(3, 4, 2), (-1, -2))
+
+    assert arguments(fuse(From(unpadded, c=conv())), WINDOW_VARIANCE) == [4, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"size": (5, 2)},
+        {"size": (4, 3)},
+        {"dims": (3, 5)},
+        {"dims": (5,)},
+        {"unbiased": False},
+        {"correction": 0},
+        {"keepdim": True},
+    ],
+)
+def test_imposters_of_variance_in_windows(changed):
+    graph = fuse(From(lambda m, x: varying(m, x, **changed), c=conv()))
+    assert count(graph, WINDOW_VARIANCE) == 0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"pad": (1, 1, 2, 2)}, {"pad": (0, 1, 0, 1)}, {"mode": "replicate"}]
+)
+def test_padding_that_windows_do_not_have_stays(changed):
+    graph = fuse(From(lambda m, x: varying(m, x, **changed), c=conv()))
+    assert computing(graph) == ["conv_act", "pad", "window_variance"]
 
 
 def halved(k, **how):

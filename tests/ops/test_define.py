@@ -41,6 +41,7 @@ def arguments():
         "resample": (x[..., :5, :7], x, 1, "bilinear"),
         "statistic": (x, "std", 0),
         "window_max": (x, 3, 2, 1),
+        "window_variance": (x, 4, 2, 1),
         "channel_norm": (x, same[1], same[1], 1e-6, "rms"),
         "elementwise": ([x, x[:, :1]], "silu(x0); mul(t0, c0); add(t1, x1)", [same[1]]),
         "selective_scan": (tokens, tokens, -states[0, :6], states, states, tokens[0, 0]),
@@ -55,6 +56,7 @@ BESIDE = {
     "resample",
     "statistic",
     "window_max",
+    "window_variance",
     "channel_join",
 }
 

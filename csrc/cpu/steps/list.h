@@ -10,8 +10,9 @@
   X(depthwise, ConvRow)                    \
   X(direct_conv, ConvRow)                  \
   X(depthwise3x3, ConvRow)                 \
-  X(strided_conv, ConvRow)              \
+  X(strided_conv, ConvRow)                 \
   X(max_pool, MaxPoolRow)                  \
+  X(window_variance, WindowVarianceRow)    \
   X(bilinear, BilinearRow)                 \
   X(channel_norm, ChannelNormRow)          \
   X(nearest, NearestRow)                   \
@@ -47,6 +48,7 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "output_rows.h"
 #include "statistic_rows.h"
 #include "strided_conv_rows.h"
+#include "window_variance_rows.h"
 #ifdef ESR_TILES
 #include "format_rows.h"
 #include "tile_conv_rows.h"

@@ -99,9 +99,13 @@ def window_max(b: Builder, x, kernel, stride, padding) -> int:
     return b.max_pool(x, kernel, stride, padding) if kernel else b.adaptive_max_pool(x, stride)
 
 
+def window_variance(b: Builder, x, kernel, stride, padding) -> int:
+    return b.window_variance(x, kernel, stride, padding)
+
+
 #: Ops that programs of every device have.
 COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
 _FILTERS = depthwise_act, direct_conv_act
 _POINTWISE = elementwise, channel_norm, channel_part, channel_join
-_RESIZING = resample, statistic, strided_conv, window_max
+_RESIZING = resample, statistic, strided_conv, window_max, window_variance
 LOWER = COMMON | {f.__name__: f for f in (*_FILTERS, *_POINTWISE, *_RESIZING)}

@@ -167,6 +167,11 @@ class Builder:
         self._channels[value] = self._channels[source]
         return value
 
+    def window_variance(self, source: int, kernel: int, stride: int, padding: int) -> int:
+        """The unbiased variance in windows, of pixels mirrored at the edges."""
+        value = self.program.window_variance(source, kernel, stride, padding)
+        return self._made(value, source)
+
     def adaptive_max_pool(self, source: int, divisor: int) -> int:
         """``adaptive_max_pool2d`` to height and width divided by this."""
         return self._made(self.program.adaptive_max_pool(source, divisor), source)

@@ -67,6 +67,10 @@ def _window_max(x, kernel, stride, padding) -> Size | None:
     return None if x == ONE else x.after(kernel or stride, stride, 1, padding)
 
 
+def _window_variance(x, kernel, stride, padding) -> Size | None:
+    return None if x == ONE else x.after(kernel, stride, 1, padding)
+
+
 def _resample(x, like, factor, mode) -> Size | None:
     if like is not None:
         return like
@@ -86,7 +90,7 @@ def _statistic(*_) -> Size | None:
 
 
 _FUNCTIONS = (
-    *(_elementwise, _window_max, _resample, _statistic),
+    *(_elementwise, _window_max, _window_variance, _resample, _statistic),
     *(_conv3x3_pixel_shuffle, _strided_conv),
 )
 _RULES = {f.__name__.lstrip("_"): f for f in _FUNCTIONS}
