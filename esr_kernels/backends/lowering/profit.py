@@ -23,8 +23,8 @@ def profitable(
 
 def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Return true if one program of these nodes is faster than torch."""
-    inputs = map(shape_of, graph.find_nodes(op="placeholder"))
-    width = max((shape[-1] for shape in inputs if len(shape) == 4), default=1)
+    inputs = [n for n in graph.find_nodes(op="placeholder") if len(shape_of(n)) == 4]
+    width = max((n.meta.get("network_width", shape_of(n)[-1]) for n in inputs), default=1)
     reads = {n for node in group for n in node.all_input_nodes} - group - constants.keys()
     written = [node for node in group if any(user not in group for user in node.users)]
     border = [shape_of(node) for node in (*reads, *written)]
