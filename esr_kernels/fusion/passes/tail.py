@@ -11,7 +11,6 @@ from torch.fx import Graph, Node
 from ...ops import CONV3X3_PIXEL_SHUFFLE
 from ..graph import bare_conv, calls, in_order, only_use, replace_with, shape, sweep
 
-
 _REPEATING = (torch.repeat_interleave, "repeat_interleave")
 
 
