@@ -50,14 +50,25 @@ def bfloat16_problem(name: str, height: int, width: int) -> Problem:
     )
 
 
+def other_networks() -> list[str]:
+    """Names of all the networks that ``load`` knows but those above."""
+    above = {official for official, _ in NETWORKS.values()}
+    return [info.name for info in models.list_models() if info.name not in above]
+
+
+@cache
+def is_here(official: str) -> bool:
+    """Return true if the official weights are on this machine: a benchmark downloads nothing."""
+    rows = esr_kernels.info().weights
+    return any(name == official and here and "official" in where for name, here, where in rows)
+
+
 @cache
 def _network(name: str) -> tuple[nn.Module, str]:
-    official, build = NETWORKS[name]
-    # A benchmark downloads nothing: without the official file it draws weights, and says so.
-    rows = esr_kernels.info().weights
-    if any(name == official and here and "official" in where for name, here, where in rows):
+    official, build = NETWORKS.get(name, (name, None))
+    if build is None or is_here(official):
         return models.load(official, weights="official"), "official"
-    return seeded(build), "seeded"
+    return seeded(build), "seeded"  # and the table says so
 
 
 @torch.no_grad()

@@ -37,6 +37,7 @@ COLUMNS = {
     "torch.compile": "torch.compile",
     "ONNX Runtime": "ONNX Runtime",
     "OpenVINO": "OpenVINO",
+    "OpenVINO, as it comes": "OpenVINO's default",
     "ncnn": "ncnn",
 }
 _UNSHOWN = ("SPAN-26",)  # as SPAN-28, a little faster
