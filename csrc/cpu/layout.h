@@ -20,6 +20,10 @@
 // neighbouring pixel is a neighbouring line, and a concatenation is a list of slabs. Channels
 // beyond the last are zeros; pixels beyond the first one outside the picture hold anything: they
 // meet no pixel inside.
+//
+// Where no more than 16 channels are left for the last slab, it is half a slab: a pixel of it is
+// half a line, and 32 numbers from anywhere are a pixel and the next one. So a product has two
+// places of a filter's row, and 48 channels need five products a row instead of six.
 #pragma once
 
 #include <cstddef>
@@ -34,13 +38,25 @@ constexpr int kSlab = 32;         // channels
 constexpr int kPixelFloats = 16;  // of memory that a pixel of a slab takes
 constexpr int kTileOutputs = 16;  // output channels of a tile of weights
 
-constexpr int slabs_of(int channels) { return (channels + kSlab - 1) / kSlab; }
+constexpr int slabs_of(int channels) { return (channels + kSlab - 1) / kSlab; }  // half ones too
 
 // Values of so few channels are pictures. As pixels they keep the digits that one bfloat16 cannot
 // hold, in channels that would be empty: first every channel rounded, then what rounding took, then
 // the rounded ones again: times the weight rounded, the same, and what rounding took of the weight,
 // these are nearly the product of two floats.
 constexpr bool is_split(int channels) { return 3 * channels <= kSlab; }
+
+constexpr bool is_half(int channels, int slab) {
+  return channels - slab * kSlab <= kSlab / 2 && !is_split(channels);
+}
+constexpr int pixel_floats(int channels, int slab) {
+  return is_half(channels, slab) ? kPixelFloats / 2 : kPixelFloats;
+}
+
+// Products of matrix tiles that a row of a filter takes in a slab.
+constexpr int products_of(int channels, int slab, int kernel) {
+  return is_half(channels, slab) ? (kernel + 1) / 2 : kernel;
+}
 
 struct Geometry {
   int height, width;  // pixels
@@ -60,10 +76,15 @@ struct Geometry {
   size_t row_stride(int channels) const { return channels * channel_stride() + lanes; }
 
   // Of pixels, in floats of memory too.
-  size_t slab_stride() const { return (size_t(width + 63) / 64 * 64 + 2) * kPixelFloats; }
+  size_t slab_stride() const { return slab_pixels() * kPixelFloats; }
   size_t row_stride(int channels, Format format) const {
-    return format == Format::planes ? row_stride(channels) : slabs_of(channels) * slab_stride();
+    if (format == Format::planes) return row_stride(channels);
+    const int last = slabs_of(channels) - 1;
+    return last * slab_stride() + slab_pixels() * pixel_floats(channels, last);
   }
+
+ private:
+  size_t slab_pixels() const { return size_t(width + 63) / 64 * 64 + 2; }
 };
 
 }  // namespace esr

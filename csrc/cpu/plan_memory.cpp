@@ -13,8 +13,9 @@ void clear_planes_guards(float* row, const Geometry& g, int channels) {
 // The pixel after the last one is a guard too.
 void clear_pixels_guards(float* row, const Geometry& g, int channels) {
   for (int slab = 0; slab < slabs_of(channels); ++slab, row += g.slab_stride()) {
-    std::fill_n(row, kPixelFloats, 0.f);
-    std::fill_n(row + size_t(g.width + 1) * kPixelFloats, kPixelFloats, 0.f);
+    const int floats = pixel_floats(channels, slab);
+    std::fill_n(row, floats, 0.f);
+    std::fill_n(row + size_t(g.width + 1) * floats, floats, 0.f);
   }
 }
 

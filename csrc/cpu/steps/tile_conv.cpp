@@ -48,10 +48,12 @@ bool TileConv::can_make(Format format) const {
 
 // Sums, and a list of the products of each row.
 size_t TileConv::scratch_floats(const SourceRows* sources) const {
-  size_t slabs = 0;
-  for (int s = 0; s < sources_; ++s) slabs += slabs_of(sources[s].channels);
-  const size_t products = kTile * slabs * kernel_size_ * kernel_size_;
-  return kTileBlocks * kBlockFloats + products * sizeof(TileStep) / sizeof(float);
+  size_t products = 0;  // of a filter's row
+  for (int s = 0; s < sources_; ++s)
+    for (int slab = 0; slab < slabs_of(sources[s].channels); ++slab)
+      products += products_of(sources[s].channels, slab, kernel_size_);
+  const size_t steps = kTile * kernel_size_ * products;
+  return kTileBlocks * kBlockFloats + steps * sizeof(TileStep) / sizeof(float);
 }
 
 void TileConv::run(const TileRow& at) const {

@@ -12,11 +12,11 @@ constexpr int kTilePixels = 16;                               // of a tile
 constexpr int kTileBlocks = 3;                                // of sums, under way at a time
 constexpr size_t kBlockFloats = size_t(kTilePixels) * kSlab;  // of each
 
-// One product of a block: where pixel 0 meets its place of the filter, and how many pixels of the
-// older block have had their epilogue after it.
+// One product of a block: where pixel 0 meets its place of the filter, how far pixels are apart,
+// and how many pixels of the older block have had their epilogue after it.
 struct TileStep {
   const float* pixels;
-  int finished;
+  int pixel_floats, finished;
 };
 
 struct TileConvRow {
@@ -24,8 +24,9 @@ struct TileConvRow {
   const SourceRows* sources;  // as pixels
   int source_count;
   int kernel, out_channels;
-  const float* weight;  // [groups of two][ky][source][slab][kx][outputs of the group / 16][tile]
-  const float* bias;    // up to a multiple of kTileOutputs
+  const float*
+      weight;         // [groups of 32][ky][source][slab][product][outputs of the group / 16][tile]
+  const float* bias;  // up to a multiple of kTileOutputs
   Act act;
   float slope;
   Format format;                 // of the result and the residual
