@@ -97,6 +97,8 @@ inline int add_strided(CpuProgram& program, int source, const bindings::Array& w
   if (spec.kernel != 3 || spec.in_channels != program.channels(source))
     throw pybind11::value_error("a strided weight must be [out, source's channels, 3, 3]");
   bindings::check_epilogue(program, spec, residual);
+  if (program.has_tiles() && !is_split(spec.out_channels))
+    return program.add<TileConv>(std::vector<int>{source}, spec, residual, 2);
   return program.add<StridedConv3x3>(source, spec, residual);
 }
 

@@ -21,6 +21,7 @@
 // Of instruction sets with matrix tiles only.
 #define ESR_FOR_EACH_TILE_KERNEL(X) \
   X(tile_conv, TileConvRow)         \
+  X(bilinear_pixels, BilinearRow)   \
   X(to_pixels, FormatRow)           \
   X(to_planes, FormatRow)
 
@@ -48,6 +49,7 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "statistic_rows.h"
 #include "strided_conv3x3_rows.h"
 #ifdef ESR_TILES
+#include "bilinear_pixels_rows.h"
 #include "format_rows.h"
 #include "tile_conv_rows.h"
 #endif

@@ -6,9 +6,11 @@
 namespace esr {
 namespace {
 
-std::vector<Read> reads_of(const std::vector<int>& sources, int kernel, int residual) {
+std::vector<Read> reads_of(const std::vector<int>& sources, int kernel, int stride, int residual) {
+  const Window window =
+      stride == 1 ? Window::around(kernel / 2) : Window{0, kernel - 1, stride, false, false};
   std::vector<Read> reads;
-  for (int source : sources) reads.push_back({source, Window::around(kernel / 2)});
+  for (int source : sources) reads.push_back({source, window});
   if (residual >= 0) reads.push_back({residual, {}});
   return reads;
 }
@@ -19,16 +21,23 @@ std::vector<int> channels_of(const Program& program, const std::vector<int>& val
   return channels;
 }
 
+Resolution resolution_of(Program& program, const std::vector<int>& sources, int kernel,
+                         int stride) {
+  const Resolution common = program.common_resolution(sources);
+  return stride == 1 ? common : program.axes().sampled(common, {kernel, stride});
+}
+
 }  // namespace
 
-TileConv::TileConv(const Program& program, const std::vector<int>& sources, const ConvSpec& spec,
-                   int residual)
-    : Step(reads_of(sources, spec.kernel, residual), spec.out_channels,
-           program.common_resolution(sources)),
+TileConv::TileConv(Program& program, const std::vector<int>& sources, const ConvSpec& spec,
+                   int residual, int stride)
+    : Step(reads_of(sources, spec.kernel, stride, residual), spec.out_channels,
+           resolution_of(program, sources, spec.kernel, stride)),
       kernel_(program.kernels().tile_conv),
       format_(is_split(spec.out_channels) ? Format::planes : Format::pixels),
       sources_(int(sources.size())),
       kernel_size_(spec.kernel),
+      stride_(stride),
       has_residual_(residual >= 0),
       weight_(
           pack_tiles(spec.weight, spec.out_channels, channels_of(program, sources), spec.kernel)),
@@ -41,9 +50,10 @@ TileConv::TileConv(const Program& program, const std::vector<int>& sources, cons
 
 Format TileConv::reads_as(int read) const { return read < sources_ ? Format::pixels : format_; }
 
-// Pictures stay exact.
+// Pictures stay exact. Planes are made of 64 pixels at a time, and so many of a stride may reach
+// beyond the sources' rows.
 bool TileConv::can_make(Format format) const {
-  return format == Format::planes || !is_split(channels());
+  return format == Format::planes ? stride_ == 1 : !is_split(channels());
 }
 
 // Sums, and a list of the products of each row.
@@ -57,7 +67,7 @@ size_t TileConv::scratch_floats(const SourceRows* sources) const {
 }
 
 void TileConv::run(const TileRow& at) const {
-  kernel_({at.geometry, at.sources, sources_, kernel_size_, channels(), weight_.data(),
+  kernel_({at.geometry, at.sources, sources_, kernel_size_, stride_, channels(), weight_.data(),
            bias_.data(), act_, slope_, format_, has_residual_ ? at.sources[sources_].row : nullptr,
            at.out, at.rows, at.scratch});
 }

@@ -27,16 +27,17 @@ struct TileBlock {
 // Lists the products of a row in the order of the weights; returns how many they are.
 inline int list_steps(const TileConvRow& r, int row, TileStep* step) {
   const TileStep* const first = step;
+  const int padding = r.stride == 1 ? r.kernel / 2 : 0;
   for (int ky = 0; ky < r.kernel; ++ky) {
     for (int s = 0; s < r.source_count; ++s) {
       const int channels = r.sources[s].channels;
-      const float* slab_row = r.sources[s].row[row + ky];
+      const float* slab_row = r.sources[s].row[row * r.stride + ky];
       for (int slab = 0; slab < slabs_of(channels); ++slab) {
         const int floats = pixel_floats(channels, slab);
-        const float* pixels = slab_row + (1 - r.kernel / 2) * floats;
+        const float* pixels = slab_row + (1 - padding) * floats;
         for (int i = products_of(channels, slab, r.kernel); i > 0; --i, pixels += floats)
           *step++ = {pixels, floats, 0};
-        slab_row += r.geometry->slab_stride();
+        slab_row += r.sources[s].geometry->slab_stride();
       }
     }
   }
@@ -166,10 +167,11 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
           const auto between = [&](const TileStep& step) { finisher.until(step.finished); };
           const TileStep* const here = steps + b.row * count;
           const float* const bias = r.bias + b.output;
+          const size_t x = size_t(b.x) * r.stride, stride = size_t(pixel_stride) * r.stride;
           if (b.tiles == 2)
-            tile_products<2>(here, count, b.x, pixel_stride, weight, bias, sums, between);
+            tile_products<2>(here, count, x, stride, weight, bias, sums, between);
           else
-            tile_products<1>(here, count, b.x, pixel_stride, weight, bias, sums, between);
+            tile_products<1>(here, count, x, stride, weight, bias, sums, between);
           older = last;
           last = b;
           last.sums = sums;
