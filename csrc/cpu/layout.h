@@ -47,7 +47,7 @@ constexpr int slabs_of(int channels) { return (channels + kSlab - 1) / kSlab; } 
 constexpr bool is_split(int channels) { return 3 * channels <= kSlab; }
 
 constexpr bool is_half(int channels, int slab) {
-  return channels - slab * kSlab <= kSlab / 2 && !is_split(channels);
+  return (is_split(channels) ? 3 * channels : channels - slab * kSlab) <= kSlab / 2;
 }
 constexpr int pixel_floats(int channels, int slab) {
   return is_half(channels, slab) ? kPixelFloats / 2 : kPixelFloats;

@@ -28,13 +28,13 @@ struct Lane {
 // Of a row's products in half a slab, each begins a place after the one before. The middle one of
 // three is in both, by half: so no number is multiplied by zero that the filter does not multiply.
 Lane lane(int i, int channels, int slab, int product, int kernel) {
-  if (is_split(channels))
-    return {i < 3 * channels ? i % channels : -1, product, i / channels == 2, 1};
   const bool half = is_half(channels, slab);
   const int place = half ? product + i / kTileOutputs : product;
-  const int channel = slab * kSlab + (half ? i % kTileOutputs : i);
-  const bool is_there = channel < channels && place < kernel;
-  return {is_there ? channel : -1, place, false, half && kernel == 3 && place == 1 ? .5f : 1.f};
+  const float share = half && kernel == 3 && place == 1 ? .5f : 1.f;
+  const int number = slab * kSlab + (half ? i % kTileOutputs : i);  // of the pixel's
+  if (place >= kernel) return {-1, 0, false, 0};
+  if (!is_split(channels)) return {number < channels ? number : -1, place, false, share};
+  return {number < 3 * channels ? number % channels : -1, place, number / channels == 2, share};
 }
 
 int groups_of(int out, int group) { return (out + group - 1) / group; }

@@ -33,36 +33,48 @@ ESR_INLINE void interpolate_row_of_pixels(const BilinearRow& r, int y, int first
   }
 }
 
-// `pixels`: the rows as they are laid out, [channels / kLanes] of each, `stride` floats apart.
-ESR_INLINE void interpolate_pixel(const BilinearRow& r, int x, const float* pixels, size_t stride) {
-  const Between at = between(x, r.source.geometry->width, r.geometry->width);
-  const float *a = pixels + at.first * kLanes, *b = pixels + at.second * kLanes;
-  const auto next = [&] {
-    const Vec low = load(a), high = load(b);
-    a += stride;
-    b += stride;
-    return fma(at.weight, high - low, low);
-  };
-  for (int row = 0; row < r.rows; ++row) {
-    for (int slab = 0; slab < slabs_of(r.source.channels); ++slab) {
-      const int floats = pixel_floats(r.source.channels, slab);
-      float* out = r.out[row] + slab * r.geometry->slab_stride() + size_t(x + 1) * floats;
-      const Vec low = next();
-      if (floats == kPixelFloats)
-        store_pixel(out, low, next());
-      else
-        store_half_pixel(out, low);
-    }
+// Sums of a pixel's channels, kLanes at a time: the two pixels that it lies between are `stride`
+// floats from one to the next.
+struct PixelSums {
+  const float *low, *high;
+  size_t stride;
+  float weight;  // of high
+
+  ESR_INLINE Vec next() {
+    const Vec a = load(low), b = load(high);
+    low += stride;
+    high += stride;
+    return fma(weight, b - a, a);
   }
-}
+};
 
 inline void bilinear_pixels(const BilinearRow& r) {
-  const size_t stride = r.source.geometry->blocks * r.source.geometry->block_stride() * kLanes;
+  const Geometry &from = *r.source.geometry, &to = *r.geometry;
+  const size_t stride = from.blocks * from.block_stride() * kLanes, slab_stride = to.slab_stride();
   float* pixels = r.scratch;
   for (int row = 0; row < r.rows; ++row)
     for (int first = 0; first < r.source.channels; first += kLanes, pixels += stride)
       interpolate_row_of_pixels(r, r.y + row, first, pixels);
-  for (int x = 0; x < r.geometry->width; ++x) interpolate_pixel(r, x, r.scratch, stride);
+  const int last = slabs_of(r.source.channels) - 1, rows = r.rows, width = to.width;
+  const int last_floats = pixel_floats(r.source.channels, last);
+  for (int x = 0; x < width; ++x) {
+    const Between at = between(x, from.width, width);
+    PixelSums sums{r.scratch + at.first * kLanes, r.scratch + at.second * kLanes, stride,
+                   at.weight};
+    for (int row = 0; row < rows; ++row) {
+      float* out = r.out[row];
+      for (int slab = 0; slab < last; ++slab, out += slab_stride) {
+        const Vec low = sums.next();
+        store_pixel(out + (x + 1) * kPixelFloats, low, sums.next());
+      }
+      out += (x + 1) * last_floats;
+      const Vec low = sums.next();
+      if (last_floats == kPixelFloats)
+        store_pixel(out, low, sums.next());
+      else
+        store_half_pixel(out, low);
+    }
+  }
 }
 
 }  // namespace ESR_ISA
