@@ -1,4 +1,5 @@
-// How rows of values lie in memory: as planes, for vectors, or as pixels, for matrix tiles.
+// How rows of values lie in memory: as planes, for vectors, or as pixels, for matrix tiles; or, on
+// the way out, as lines.
 //
 // Planes, float32. A picture row is stored channel by channel. Pixel x = 4 t + p belongs to tile t
 // (4 pixels wide, as Winograd F(4x4, 3x3) wants) and phase p; `lanes` neighbouring tiles form a
@@ -24,6 +25,9 @@
 // Where no more than 16 channels are left for the last slab, it is half a slab: a pixel of it is
 // half a line, and 32 numbers from anywhere are a pixel and the next one. So a product has two
 // places of a filter's row, and 48 channels need five products a row instead of six.
+//
+// Lines, float32: what tiles hand on to be shuffled into a picture. As pixels, but 16 channels to a
+// slab, which a pixel fills with a cache line too, and no guards, for nothing convolves them.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +36,7 @@ namespace esr {
 
 constexpr int kTile = 4;  // output pixels of a Winograd tile, and rows of a tile row
 
-enum class Format { planes, pixels };
+enum class Format { planes, pixels, lines };
 
 constexpr int kSlab = 32;         // channels
 constexpr int kPixelFloats = 16;  // of memory that a pixel of a slab takes
@@ -77,8 +81,10 @@ struct Geometry {
 
   // Of pixels, in floats of memory too.
   size_t slab_stride() const { return slab_pixels() * kPixelFloats; }
+  size_t line_stride() const { return size_t(width) * kPixelFloats; }
   size_t row_stride(int channels, Format format) const {
     if (format == Format::planes) return row_stride(channels);
+    if (format == Format::lines) return (channels + 15) / 16 * line_stride();
     const int last = slabs_of(channels) - 1;
     return last * slab_stride() + slab_pixels() * pixel_floats(channels, last);
   }

@@ -22,6 +22,7 @@ void clear_pixels_guards(float* row, const Geometry& g, int channels) {
 // Of a ring or a buffer of so many tile rows.
 template <class Rows>
 void clear_guards_of(float* row, const Rows& of, int tile_rows) {
+  if (of.format == Format::lines) return;  // there are none
   const auto clear = of.format == Format::planes ? clear_planes_guards : clear_pixels_guards;
   const size_t stride = of.geometry.row_stride(of.channels, of.format);
   for (int y = 0; y < tile_rows * kTile; ++y, row += stride) clear(row, of.geometry, of.channels);

@@ -23,7 +23,8 @@
   X(tile_conv, TileConvRow)         \
   X(bilinear_pixels, BilinearRow)   \
   X(to_pixels, FormatRow)           \
-  X(to_planes, FormatRow)
+  X(to_planes, FormatRow)           \
+  X(shuffle_lines, ShuffleRow)
 
 namespace esr {
 #define ESR_DECLARE(kernel, Row) struct Row;
@@ -51,6 +52,7 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #ifdef ESR_TILES
 #include "bilinear_pixels_rows.h"
 #include "format_rows.h"
+#include "output_lines_rows.h"
 #include "tile_conv_rows.h"
 #endif
 #endif

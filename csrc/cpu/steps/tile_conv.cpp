@@ -53,6 +53,7 @@ Format TileConv::reads_as(int read) const { return read < sources_ ? Format::pix
 // Pictures stay exact. Planes are made of 64 pixels at a time, and so many of a stride may reach
 // beyond the sources' rows.
 bool TileConv::can_make(Format format) const {
+  if (format == Format::lines) return stride_ == 1 && !has_residual_;
   return format == Format::planes ? stride_ == 1 : !is_split(channels());
 }
 

@@ -29,7 +29,7 @@ struct TileConvRow {
   const float* bias;  // up to a multiple of kTileOutputs
   Act act;
   float slope;
-  Format format;                 // of the result and the residual
+  Format format;                 // of the result and the residual; lines have none
   const float* const* residual;  // null: none
   float* const* out;
   int rows;

@@ -118,6 +118,33 @@ class PixelsFinisher {
   const float slope_;
 };
 
+// As lines.
+template <Act kAct>
+class LinesFinisher {
+ public:
+  ESR_INLINE LinesFinisher(const TileConvRow& r, const TileBlock& b) : slope_(r.slope) {
+    if (!b.sums) return;
+    sums_ = b.sums;
+    stride_ = r.geometry->line_stride();
+    out_ = r.out[b.row] + b.output / kTileOutputs * stride_ + size_t(b.x) * kPixelFloats;
+    inside_ = r.geometry->width - b.x;
+    tiles_ = b.tiles;
+  }
+  ESR_INLINE void until(int pixel) {
+    for (const int end = pixel < inside_ ? pixel : inside_; done_ < end; ++done_)
+      for (int t = 0; t < tiles_; ++t)
+        store(out_ + t * stride_ + done_ * kPixelFloats,
+              epilogue<kAct>(load(sums_ + done_ * kSlab + t * kLanes), slope_, nullptr));
+  }
+
+ private:
+  const float* sums_ = nullptr;
+  float* out_ = nullptr;
+  size_t stride_ = 0;
+  int inside_ = 0, done_ = 0, tiles_ = 0;
+  const float slope_;
+};
+
 // As planes: all at once, after the last product.
 template <Act kAct>
 class PlanesFinisher {
@@ -191,6 +218,8 @@ inline void tile_conv(const TileConvRow& r) {
   with_act(r.act, [&]<Act kAct>() {
     if (r.format == Format::planes)
       tile_conv_blocks<PlanesFinisher<kAct>>(r, kTile);
+    else if (r.format == Format::lines)
+      tile_conv_blocks<LinesFinisher<kAct>>(r, 1);
     else
       tile_conv_blocks<PixelsFinisher<kAct>>(r, 1);
   });
