@@ -159,6 +159,52 @@ def evaluate(text: str, inputs: Sequence[Tensor], constants: Sequence[Tensor]) -
     return results[-1]
 
 
+#: Functions that torch has in place too.
+_IN_PLACE: dict[str, Callable[..., Any]] = {
+    "add": operator.iadd,
+    "sub": operator.isub,
+    "mul": operator.imul,
+    "div": operator.itruediv,
+    "prelu": lambda x, slope: F.leaky_relu(x, slope, inplace=True),
+    "relu": torch.relu_,
+    "sigmoid": torch.sigmoid_,
+    "tanh": torch.tanh_,
+    "clamp": torch.clamp_,
+    "silu": lambda x: F.silu(x, inplace=True),
+    "hardswish": lambda x: F.hardswish(x, inplace=True),
+}
+
+
+def evaluate_over(
+    text: str, inputs: Sequence[Tensor], constants: Sequence[Tensor], spent: Sequence[int]
+) -> Tensor:
+    """:func:`evaluate` without a gradient, over its own terms and the inputs of the numbers
+    ``spent`` where torch can: a fresh tensor costs more to get from the system than to fill."""
+    values: dict[Operand, Any] = {Operand("x", i): x for i, x in enumerate(inputs)}
+    values |= {Operand("c", i): c.view(1, -1, 1, 1) for i, c in enumerate(constants)}
+    terms = parse(text)
+    last = {o: n for n, term in enumerate(terms) for o in term.operands}
+    for n, (word, operands) in enumerate(terms):
+        first = operands[0]
+        mine = first.kind == "t" or (first.kind == "x" and first.number in spent)
+        args = [o.value if o.kind == "n" else values[o] for o in operands]
+        free = mine and last[first] == n and operands.count(first) == 1 and _holds(*args)
+        compute = _IN_PLACE.get(word) if free else None
+        if word == "prelu" and isinstance(args[1], Tensor):
+            compute = None
+        values[Operand("t", n)] = (compute or WORDS[word].compute)(*args)
+        for o in operands:
+            if o.kind == "t" and last[o] == n:
+                del values[o]
+    return values[Operand("t", len(terms) - 1)]
+
+
+def _holds(x: Any, *others: Any) -> bool:
+    """Return true if a function of the operands is as large as the first of them."""
+    shapes = [other.shape for other in others if isinstance(other, Tensor)]
+    return torch.broadcast_shapes(x.shape, *shapes) == x.shape
+
+
 @cache
 def simplest(text: str) -> tuple[Term, ...]:
     """The same formula in those words that have no ``terms`` of their own."""

@@ -19,8 +19,9 @@
 #include "../csrc/cpu/steps/output.h"
 #include "../csrc/cpu/steps/part.h"
 #include "../csrc/cpu/steps/statistic.h"
-#include "../csrc/cpu/steps/strided_conv3x3.h"
+#include "../csrc/cpu/steps/strided_conv.h"
 #include "../csrc/cpu/steps/tile_conv.h"
+#include "../csrc/cpu/steps/window_variance.h"
 #include "specs.h"
 
 namespace esr {
@@ -91,22 +92,37 @@ inline int add_direct(CpuProgram& program, const std::vector<int>& sources,
 
 inline int add_strided(CpuProgram& program, int source, const bindings::Array& weight,
                        const std::optional<bindings::Array>& bias, const std::string& act,
-                       float slope, int residual) {
-  const ConvSpec spec = bindings::spec_of(weight, bias, act, slope);
+                       float slope, int residual, int padding) {
+  const ConvSpec spec = bindings::any_spec_of(weight, bias, act, slope);
   bindings::check_value(program, source);
-  if (spec.kernel != 3 || spec.in_channels != program.channels(source))
-    throw pybind11::value_error("a strided weight must be [out, source's channels, 3, 3]");
+  if (weight.shape(2) != weight.shape(3) || !is_strided_size(spec.kernel, padding) ||
+      spec.in_channels != program.channels(source))
+    throw pybind11::value_error(
+        "a strided weight must be [out, source's channels, k, k] with k = 2 or 3 without padding, "
+        "3 or 4 with a padding of 1");
   bindings::check_epilogue(program, spec, residual);
   if (program.has_tiles() && !is_split(spec.out_channels))
-    return program.add<TileConv>(std::vector<int>{source}, spec, residual, 2);
-  return program.add<StridedConv3x3>(source, spec, residual);
+    return program.add<TileConv>(std::vector<int>{source}, spec, residual, 2, padding);
+  return program.add<StridedConv>(source, spec, padding, residual);
 }
 
-inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride) {
+inline int add_max_pool(CpuProgram& program, int source, int kernel, int stride, int padding) {
   bindings::check_value(program, source);
   if (kernel < 1 || stride < 1)
     throw pybind11::value_error("a pooling's kernel and stride must be 1 or more");
-  return program.add<MaxPool>(source, kernel, stride);
+  if (padding < 0 || 2 * padding > kernel)
+    throw pybind11::value_error("a pooling's padding must be 0 to half of its kernel");
+  return program.add<MaxPool>(source, kernel, stride, padding);
+}
+
+inline int add_window_variance(CpuProgram& program, int source, int kernel, int stride,
+                               int padding) {
+  bindings::check_value(program, source);
+  if (kernel < 2 || stride < 1)
+    throw pybind11::value_error("a window has 2x2 pixels or more, and a stride of 1 or more");
+  if (padding < 0 || 3 * padding >= kernel)
+    throw pybind11::value_error("a window's padding must be less than a third of it");
+  return program.add<WindowVariance>(source, kernel, stride, padding);
 }
 
 // To the size of the value `like`, or so many times the size where that is -1.
@@ -201,11 +217,15 @@ inline int add_formula(CpuProgram& program, const std::vector<int>& sources,
 }
 
 inline int add_channel_norm(CpuProgram& program, int source, const bindings::Array& weight,
-                            const bindings::Array& bias, double eps) {
+                            const bindings::Array& bias, double eps, const std::string& kind) {
   bindings::check_value(program, source);
   if (weight.size() != program.channels(source) || bias.size() != program.channels(source))
     throw pybind11::value_error("a norm's weight and bias must be [source's channels]");
-  return program.add<ChannelNorm>(source, weight.data(), bias.data(), eps);
+  for (const auto& [name, norm] :
+       {std::pair{"layer", Norm::layer}, {"rms", Norm::rms}, {"length", Norm::length}})
+    if (kind == name)
+      return program.add<ChannelNorm>(source, weight.data(), bias.data(), eps, norm);
+  throw pybind11::value_error("unknown kind of norm '" + kind + "'");
 }
 
 inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
@@ -217,9 +237,12 @@ inline void define_cpu_steps(pybind11::class_<CpuProgram>& program) {
            "slope"_a = 0.f, "residual"_a = -1, "dilation"_a = 1, "groups"_a = 1,
            "Of any odd size, padded by zeros to keep the size.")
       .def("strided_conv", &add_strided, "source"_a, "weight"_a, "bias"_a, "act"_a = "none",
-           "slope"_a = 0.f, "residual"_a = -1, "3x3, stride 2, no padding.")
-      .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "Without padding.")
-      .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a)
+           "slope"_a = 0.f, "residual"_a = -1, "padding"_a = 0, "Stride 2.")
+      .def("max_pool", &add_max_pool, "source"_a, "kernel"_a, "stride"_a, "padding"_a = 0)
+      .def("window_variance", &add_window_variance, "source"_a, "kernel"_a, "stride"_a,
+           "padding"_a = 0)
+      .def("channel_norm", &add_channel_norm, "source"_a, "weight"_a, "bias"_a, "eps"_a,
+           "kind"_a = "layer")
       .def("formula", &add_formula, "sources"_a, "constants"_a, "terms"_a,
            "Elementwise; terms are (function, operand, operand or -1).")
       .def("bilinear", &add_resampling<Bilinear>, "source"_a, "like"_a = -1, "factor"_a = 1,

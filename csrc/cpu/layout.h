@@ -61,6 +61,11 @@ constexpr int pixel_floats(int channels, int slab) {
 constexpr int products_of(int channels, int slab, int kernel) {
   return is_half(channels, slab) ? (kernel + 1) / 2 : kernel;
 }
+// The place of that row at which one of these products begins.
+constexpr int first_place(int channels, int slab, int kernel, int product) {
+  if (!is_half(channels, slab) || kernel == 1) return product;
+  return 2 * product < kernel - 2 ? 2 * product : kernel - 2;
+}
 
 struct Geometry {
   int height, width;  // pixels

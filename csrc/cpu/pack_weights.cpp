@@ -25,11 +25,12 @@ struct Lane {
   float share;
 };
 
-// Of a row's products in half a slab, each begins a place after the one before. The middle one of
-// three is in both, by half: so no number is multiplied by zero that the filter does not multiply.
+// In half a slab, the middle place of three is in both products, by half: so no number is
+// multiplied by zero that the filter does not multiply.
 Lane lane(int i, int channels, int slab, int product, int kernel) {
   const bool half = is_half(channels, slab);
-  const int place = half ? product + i / kTileOutputs : product;
+  const int first = first_place(channels, slab, kernel, product);
+  const int place = half ? first + i / kTileOutputs : first;
   const float share = half && kernel == 3 && place == 1 ? .5f : 1.f;
   const int number = slab * kSlab + (half ? i % kTileOutputs : i);  // of the pixel's
   if (place >= kernel) return {-1, 0, false, 0};

@@ -9,23 +9,26 @@
 namespace esr {
 
 // How many pixels an axis has for those of another. One for each place that a window of `kernel`
-// pixels has, `stride` pixels apart: the rule of pooling and of strided convolutions without
-// padding. Or `factor` for each pixel; or one for all of them, which is written as a kernel of 0.
+// pixels has, `stride` pixels apart, with `padding` pixels before and behind: the rule of pooling
+// and of strided convolutions. Or `factor` for each pixel; or one for all of them, which is written
+// as a kernel of 0.
 struct Sampling {
   int kernel, stride;
   int factor = 1;
+  int padding = 0;
 
   static constexpr Sampling to_one() { return {0, 1}; }
   static constexpr Sampling enlarging(int factor) { return {1, 1, factor}; }
 
   int count(int pixels) const {
     if (kernel == 0) return 1;
+    pixels += 2 * padding;
     return pixels < kernel ? 0 : ((pixels - kernel) / stride + 1) * factor;
   }
   // Pixels that give so many.
   int least(int count) const {
     if (kernel == 0) return 1;
-    return ((count + factor - 1) / factor - 1) * stride + kernel;
+    return std::max(1, ((count + factor - 1) / factor - 1) * stride + kernel - 2 * padding);
   }
   bool operator==(const Sampling&) const = default;
 };

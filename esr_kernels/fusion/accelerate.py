@@ -11,9 +11,10 @@ from torch.autograd import forward_ad
 from .copying import any_global_hooks
 from .instance import Replacement, install, installed, uninstall
 from .pictures import input_names
-from .plan import make_plan
+from .plan import apart, make_plan
 from .plans import Plans
 from .report import Report
+from .shares import shares_of
 
 
 class Accelerated(Replacement):
@@ -24,20 +25,26 @@ class Accelerated(Replacement):
     they are not copied.
     """
 
-    def __init__(self, module: nn.Module, compute_dtype: torch.dtype | None, cuda_graphs: bool):
+    def __init__(
+        self,
+        module: nn.Module,
+        compute_dtype: torch.dtype | None,
+        cuda_graphs: bool,
+        share: float = 1.0,
+    ):
         super().__init__(module, module.__dict__.get("forward"))
-        self.compute_dtype = compute_dtype
-        self.cuda_graphs = cuda_graphs
+        self.how = compute_dtype, cuda_graphs
+        self.share = share  # of the network's width
         self.names = input_names(module)
         self.warned = False
-        self.plans = Plans(module, compute_dtype, cuda_graphs)
+        self.plans = Plans(module, *self.how, share)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "plans": None}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self.plans = Plans(self.module, self.compute_dtype, self.cuda_graphs)
+        self.plans = Plans(self.module, *self.how, self.share)
 
     def __call__(self, *args, **kwargs):
         inputs = self._inputs(args, kwargs)
@@ -151,17 +158,26 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
             f"not {compute_dtype!r}"
         )
     uninstall(module)
-    _accelerate(Accelerated(module, compute_dtype, cuda_graphs), is_root=True)
+    fast = Accelerated(module, compute_dtype, cuda_graphs)
+    plan = fast.plans.current()
+    if not isinstance(module, torch.jit.ScriptModule):
+        install(fast)
+    if not plan.retry:
+        with apart():
+            shares = shares_of(module)
+        _accelerate_parts(fast, shares, "")
     return model
 
 
-def _accelerate(fast: Accelerated, is_root: bool) -> None:
-    plan = fast.plans.current()
-    if (is_root or plan.gains) and not isinstance(fast.module, torch.jit.ScriptModule):
-        install(fast)
-    if not plan.retry:
-        for child in fast.module.children():
-            _accelerate(Accelerated(child, fast.compute_dtype, fast.cuda_graphs), is_root=False)
+def _accelerate_parts(whole: Accelerated, shares: dict[str, float], path: str) -> None:
+    for name, child in whole.module.named_children():
+        inner = f"{path}.{name}".lstrip(".")
+        part = Accelerated(child, *whole.how, shares.get(inner, whole.share))
+        plan = part.plans.current()
+        if plan.gains and not isinstance(child, torch.jit.ScriptModule):
+            install(part)
+        if not plan.retry:
+            _accelerate_parts(part, shares, inner)
 
 
 def explain(model) -> Report:

@@ -11,7 +11,7 @@ from torch.fx import Node
 @dataclass(frozen=True)
 class Call:
     """``target(*args)``; ``in_place``: written over the first argument. Tensors in ``args`` become
-    constants."""
+    constants, and calls nodes before it."""
 
     target: Callable
     args: tuple

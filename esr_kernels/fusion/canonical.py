@@ -16,10 +16,13 @@ from torch import nn
 from torch.fx import Node
 
 from ..op import Op
-from ..ops import DEPTHWISE_ACT, OPS
+from ..ops import DEPTHWISE_ACT, OPS, WINDOW_MAX
 from . import arithmetic
 from .calls import Call, Same
 from .graph import Depthwise, spread_of
+
+#: Channels of a strided depthwise convolution that is computed at every pixel.
+_FEW = 16
 
 
 def _pair(v: Any) -> Any:
@@ -131,11 +134,24 @@ def _conv_module(m: nn.Conv2d) -> Callable:
 
 def _reflected(x: Node, m: nn.Conv2d) -> Call | None:
     """An op takes depthwise ones."""
-    spread = spread_of(m.weight, m.padding, m.dilation) if m.stride == (1, 1) else None
+    spread = spread_of(m.weight, m.padding, m.dilation)
     if spread is None or m.groups < 2 or m.weight.shape[:2] != (m.groups, 1):
         return None
     conv = Depthwise((x,), m.weight, m.bias, dilation=spread, padding_mode="reflect")
-    return Call(DEPTHWISE_ACT, conv.args)
+    return depthwise(conv, m.groups, m.stride)
+
+
+def depthwise(conv: Depthwise, channels: int, stride: tuple[int, int]) -> Call | None:
+    """A depthwise convolution that keeps the size, and every so many pixels of it.
+
+    Of a few channels, as attentions have them, it costs less at every pixel than the way out of a
+    program and back. Windows of one pixel then pick some of them.
+    """
+    call = Call(DEPTHWISE_ACT, conv.args)
+    if stride == (1, 1):
+        return call
+    picks = stride[0] == stride[1] and channels <= _FEW
+    return Call(WINDOW_MAX, (call, 1, stride[0], 0)) if picks else None
 
 
 def _dropout_module(m: nn.Module) -> Callable:

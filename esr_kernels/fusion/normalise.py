@@ -19,7 +19,7 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from ..op import called_op
-from ..ops import CONV_ACT, DEPTHWISE_ACT, DIRECT_CONV_ACT
+from ..ops import CONV_ACT, DIRECT_CONV_ACT
 from . import canonical as words
 from . import memory
 from .arithmetic import FORMULA_WORDS
@@ -162,18 +162,22 @@ class _Normaliser:
 
     def put(self, node: Node, call: Call) -> Node:
         with self.graph.inserting_before(node):
-            args = tuple(self.constant_for(node, a) for a in call.args)
-            new = self.graph.call_function(call.target, args)
-        new.meta.update(node.meta)
-        self.seen.add(new)
+            new = self.made(node, call)
         node.replace_all_uses_with(new)
         self.graph.erase_node(node)
         return new
 
-    def constant_for(self, node: Node, argument):
-        if not isinstance(argument, Tensor):
+    def made(self, node: Node, argument):
+        """What stands for an argument of a call that replaces the node, or for the call itself."""
+        if isinstance(argument, Tensor):
+            return constant(self.graph, argument, f"{node.meta['path']}.constant")
+        if not isinstance(argument, Call):
             return argument
-        return constant(self.graph, argument, f"{node.meta['path']}.constant")
+        args = tuple(self.made(node, a) for a in argument.args)
+        new = self.graph.call_function(argument.target, args)
+        new.meta.update(node.meta)
+        self.seen.add(new)
+        return new
 
     def convolution(self, node: Node, x, weight, bias, stride, padding, dilation, groups):
         with self.graph.inserting_before(node):
@@ -183,12 +187,15 @@ class _Normaliser:
                 bias = constant(self.graph, bias, f"{node.meta['path']}.bias")
         kernel = value(weight)
         fixed = kernel is not None and (bias is None or value(bias) is not None)
-        spread = spread_of(kernel, padding, dilation) if fixed and stride == (1, 1) else None
-        if spread is not None:
+        spread = spread_of(kernel, padding, dilation) if fixed else None
+        depthwise = groups > 1 and fixed and kernel.shape[:2] == (groups, 1)
+        if spread is not None and depthwise:
+            conv = Depthwise((x,), weight, bias, dilation=spread)
+            if (call := words.depthwise(conv, groups, stride)) is not None:
+                return call
+        if spread is not None and stride == (1, 1) and not depthwise:
             if spread == groups == 1 and kernel.shape[2:] in ((1, 1), (3, 3)):
                 return Call(CONV_ACT, Conv((x,), weight, bias).args)
-            if groups > 1 and kernel.shape[:2] == (groups, 1):
-                return Call(DEPTHWISE_ACT, Depthwise((x,), weight, bias, dilation=spread).args)
             conv = DirectConv((x,), weight, bias, dilation=spread, groups=groups)
             return Call(DIRECT_CONV_ACT, conv.args)
         return Call(torch.conv2d, (x, weight, bias, stride, padding, dilation, groups))

@@ -28,6 +28,7 @@ from .memory import note_order, writes_input
 from .pictures import copied
 from .questions import Questions
 from .report import Line, Report, describe, dtype_name
+from .shares import note_share
 from .trace import Guard
 from .trial import Results, try_out
 from .values import Untraceable
@@ -111,13 +112,15 @@ def make_plan(
     module: nn.Module,
     compute_dtype: torch.dtype | None = None,
     cuda_graphs: bool = False,
+    share: float = 1.0,
     shapes: tuple[tuple[int, ...], ...] = (),
 ) -> Plan:
     """Plans a module; never raises for a module that cannot be accelerated, but reports why.
 
     ``compute_dtype``: what to compute in, the module's own dtype if None. ``cuda_graphs``: whether
-    to replay it from CUDA graphs on a GPU. ``shapes``: of the inputs that it shall serve; without,
-    those of a picture that the module takes. Raises what the backends raise (``ValueError`` for an
+    to replay it from CUDA graphs on a GPU. ``share``: of the width of the network that it is a part
+    of. ``shapes``: of the inputs that it shall serve; without, those of a picture that the module
+    takes. Raises what the backends raise (``ValueError`` for an
     unknown ``ESR_KERNELS_BACKEND``).
     """
     if any_global_hooks():
@@ -126,7 +129,7 @@ def make_plan(
     if reason := _unfit(module):
         report = Report(f"not accelerated: {reason}")
         return Plan(Fingerprint(nn.Identity(), (), ()), report, retry=False)
-    with _apart():
+    with apart():
         try:
             dtype, device = _kind(module)
         except ValueError as error:
@@ -134,6 +137,7 @@ def make_plan(
         backends.choose(CONV_ACT, device, dtype)  # refuses an unknown backend by name
         try:
             fused = fuse(module, dtype, device, shapes)
+            note_share(fused.graph, share)
             plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
         except Exception as error:
             reason = str(error)
@@ -156,7 +160,7 @@ def _why_not_recorded(plan: Plan) -> str | None:
 
 
 @contextmanager
-def _apart():
+def apart():
     """Leave the caller's modes and default device, and keep the caller's random state."""
     # Packed weights must not be inference tensors, even if the first call comes inside that mode.
     # Graphs are rewritten and verified on the CPU, whatever torch.set_default_device says.

@@ -29,8 +29,14 @@ _Shapes = tuple[torch.Size, ...]
 class Plans:
     """A cache: made again when the module has changed."""
 
-    def __init__(self, module: nn.Module, compute_dtype: torch.dtype | None, cuda_graphs: bool):
-        self._how = module, compute_dtype, cuda_graphs
+    def __init__(
+        self,
+        module: nn.Module,
+        compute_dtype: torch.dtype | None,
+        cuda_graphs: bool,
+        share: float = 1.0,
+    ):
+        self._how = module, compute_dtype, cuda_graphs, share
         self._stale_calls = 0
         self.first: Plan | None = None
         self._forget()

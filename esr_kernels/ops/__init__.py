@@ -21,13 +21,14 @@ from .resample import RESAMPLE, resample
 from .selective_scan import SELECTIVE_SCAN, selective_scan
 from .spab import SPAB, spab
 from .statistic import STATISTIC, statistic
-from .strided_conv3x3 import STRIDED_CONV3X3, strided_conv3x3
+from .strided_conv import STRIDED_CONV, strided_conv
 from .window_max import WINDOW_MAX, window_max
+from .window_variance import WINDOW_VARIANCE, window_variance
 
 OPS = (
     *(CONV_ACT, DEPTHWISE_ACT, CONV3X3_PIXEL_SHUFFLE, SPAB, ESA, SELECTIVE_SCAN),
     *(ELEMENTWISE, CHANNEL_NORM, CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX),
-    *(CHANNEL_JOIN, STRIDED_CONV3X3, DIRECT_CONV_ACT),
+    *(CHANNEL_JOIN, STRIDED_CONV, DIRECT_CONV_ACT, WINDOW_VARIANCE),
 )
 
 
@@ -53,8 +54,9 @@ __all__ = [
     "SELECTIVE_SCAN",
     "SPAB",
     "STATISTIC",
-    "STRIDED_CONV3X3",
+    "STRIDED_CONV",
     "WINDOW_MAX",
+    "WINDOW_VARIANCE",
     "channel_join",
     "channel_norm",
     "channel_part",
@@ -68,6 +70,7 @@ __all__ = [
     "selective_scan",
     "spab",
     "statistic",
-    "strided_conv3x3",
+    "strided_conv",
     "window_max",
+    "window_variance",
 ]

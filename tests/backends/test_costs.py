@@ -87,3 +87,55 @@ def test_what_torch_convolves_is_channels_last(layout, tolerance):
     tolerance(y, plain, exact)
     assert y.stride() == plain.stride()
     assert len(formats.seen) >= 6 and all(formats.seen)
+
+
+def test_what_torch_computes_is_written_over_what_nothing_else_reads():
+    """But not over the network's input, nor over what is read again."""
+
+    class Kept(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Conv2d(3, 256, 3, 4, padding=1)
+            self.c = nn.Conv2d(256, 256, 3, padding=1)
+
+        def forward(self, x):
+            x = F.leaky_relu(x, 0.5)
+            y = self.c(F.leaky_relu(self.down(x), 0.2)[:, :, :8])
+            return F.leaky_relu(y, 0.1) + y, x
+
+    model = Kept().eval()
+    x = torch.rand(1, 3, 64, 64) - 0.5
+    before, expected = x.clone(), model(x)
+    with torch.inference_mode():
+        ours = fusion.accelerate(model)(x)
+    assert torch.equal(x, before)
+    for a, b in zip(ours, expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_each_level_has_its_program(levels):
+    """The pictures of each come from torch: a strided convolution that no op takes."""
+
+    class Level(nn.Module):
+        def __init__(self, level: int):
+            super().__init__()
+            make = lambda: nn.Conv2d(16, 16, 3, padding=1)  # noqa: E731
+            self.body, self.end = nn.ModuleList([make(), make(), make()]), make()
+            self.down = nn.Conv2d(16, 16, 5, 2, padding=2)
+            self.up = nn.ConvTranspose2d(16, 16, 2, 2)
+            self.inner = Level(level - 1) if level else nn.Identity()
+
+        def forward(self, x):
+            for conv in self.body:
+                x = F.relu(conv(x))
+            return self.end(x + self.up(self.inner(self.down(x))))
+
+    model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), Level(levels - 1)).eval()
+    x = torch.rand(1, 3, 64, 96)
+    expected = model(x)
+    with torch.inference_mode():
+        fast = fusion.accelerate(model)
+        torch.testing.assert_close(fast(x), expected)
+    bodies = [line for line in fusion.explain(fast).lines if line.detail.endswith("relu")]
+    assert len(bodies) == 3 * levels and {line.backend for line in bodies} == {"cpu"}

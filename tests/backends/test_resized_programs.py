@@ -13,6 +13,7 @@ from torch import nn
 import esr_kernels.fusion as fusion
 from esr_kernels.backends.lowering.sizes import ONE, PICTURE, SHUFFLED, result_size
 from esr_kernels.ops import ELEMENTWISE, OPS, RESAMPLE, STATISTIC, WINDOW_MAX
+from esr_kernels.ops.strided_conv import SIZES as STRIDED
 
 _C = pytest.importorskip("esr_kernels._C", reason="esr_kernels._C is not built")
 from esr_kernels.backends.cpu.builder import Builder  # noqa: E402
@@ -54,7 +55,13 @@ def compare(build, tolerance, *inputs):
 
 
 @every_isa
-@pytest.mark.parametrize("windows", [(2, 2), (3, 1), (7, 3), (0, 1), (0, 2), (0, 3), (0, 7)])
+@pytest.mark.parametrize(
+    "windows",
+    [
+        *((2, 2, 0), (3, 1, 0), (7, 3, 0), (3, 2, 1), (4, 1, 2), (9, 2, 4)),
+        *((0, 1, 0), (0, 2, 0), (0, 3, 0), (0, 7, 0)),
+    ],
+)
 def test_window_max(windows, isa, monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_ISA", isa)
     for size in SIZES:
@@ -72,9 +79,33 @@ def test_pooled_attention_with_three_convolutions(isa, tolerance, monkeypatch):
 
     def build(op, x):
         like = [w.to(x.dtype) if torch.is_tensor(x) else w for w in (*halving, *filtering)]
-        small = op("window_max", op("strided_conv3x3", x, *like[:2]), 7, 3)
+        small = op("window_max", op("strided_conv", x, *like[:2], 0), 7, 3, 0)
         small = op("conv_act", [small], *like[2:], "relu", 0.0, None)
         return op("resample", small, x, 1, "bilinear")
+
+    for size in SIZES:
+        compare(build, tolerance, picture(2, 5, *size))
+
+
+@every_isa
+@pytest.mark.parametrize("windows", [(5, 3, 1), (7, 3, 1), (2, 1, 0), (4, 2, 1)])
+def test_window_variance(windows, isa, tolerance, monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_ISA", isa)
+    for size in SIZES:
+        for shift in (0, 30):  # nothing cancels
+            x = picture(2, 5, *size) + shift
+            compare(lambda op, x: op("window_variance", x, *windows), tolerance, x)
+
+
+@every_isa
+@pytest.mark.parametrize(("kernel", "padding"), STRIDED)
+def test_strided_conv(kernel, padding, isa, tolerance, monkeypatch):
+    monkeypatch.setenv("ESR_KERNELS_ISA", isa)
+    weights = conv_weights(7, 5, kernel)
+
+    def build(op, x):
+        like = [w.to(x.dtype) if torch.is_tensor(x) else w for w in weights]
+        return op("strided_conv", x, *like, padding)
 
     for size in SIZES:
         compare(build, tolerance, picture(2, 5, *size))
@@ -87,7 +118,7 @@ def test_back_to_the_size_of_the_picture(mode, divisor, isa, tolerance, monkeypa
     monkeypatch.setenv("ESR_KERNELS_ISA", isa)
 
     def build(op, x):
-        return op("resample", op("window_max", x, 0, divisor), x, 1, mode)
+        return op("resample", op("window_max", x, 0, divisor, 0), x, 1, mode)
 
     for size in SIZES:
         compare(build, tolerance, picture(2, 5, *size))
@@ -146,7 +177,7 @@ def test_one_pixel_for_a_picture(isa, tolerance, monkeypatch):
 def test_threads_change_nothing(monkeypatch):
     def build(op, x):
         pixel = op("statistic", x, "var", 0)
-        small = op("window_max", x, 0, 4)
+        small = op("window_max", x, 0, 4, 0)
         large = op("resample", small, x, 1, "nearest")
         return op("elementwise", [x, pixel, large], "mul(x0, x1); add(t0, x2)", [])
 
@@ -160,14 +191,16 @@ def test_threads_change_nothing(monkeypatch):
 
 def test_sizes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="another size"):
-        program(lambda op, x: op("elementwise", [x, op("window_max", x, 2, 2)], "add(x0, x1)", []),
-                picture(1, 3, 8, 8))  # fmt: skip
+        program(
+            lambda op, x: op("elementwise", [x, op("window_max", x, 2, 2, 0)], "add(x0, x1)", []),
+            picture(1, 3, 8, 8),
+        )
 
 
 def test_size_rules():
-    half = result_size(WINDOW_MAX, (PICTURE, 2, 2))
-    assert half != PICTURE and result_size(WINDOW_MAX, (PICTURE, 0, 2)) == half
-    assert result_size(WINDOW_MAX, (PICTURE, 1, 1)) == PICTURE
+    half = result_size(WINDOW_MAX, (PICTURE, 2, 2, 0))
+    assert half != PICTURE and result_size(WINDOW_MAX, (PICTURE, 0, 2, 0)) == half
+    assert result_size(WINDOW_MAX, (PICTURE, 1, 1, 0)) == PICTURE
     assert result_size(RESAMPLE, (half, PICTURE, 1, "nearest")) == PICTURE
     assert result_size(RESAMPLE, (half, None, 2, "nearest")) not in (PICTURE, half)  # odd sizes
     assert result_size(STATISTIC, (half, "mean", 0)) == ONE

@@ -33,7 +33,7 @@ void test_strided(const esr::Kernels& kernels, int out, int in, Act act, int hei
   const Conv conv(out, in, 3, random);
   esr::Program program(kernels);
   const int value =
-      program.add<esr::StridedConv3x3>(test::input(program, in), conv.spec(act, .1f), -1);
+      program.add<esr::StridedConv>(test::input(program, in), conv.spec(act, .1f), 0, -1);
   Planes exact = apply(conv, x, 2, 0);
   for (double& y : exact.data) y = test::with_act(y, act, .1f, 0);
   check(program, value, x, exact, name("strided", out, in, height, width));
@@ -106,7 +106,7 @@ void test_attention(const esr::Kernels& kernels, int channels, int hidden, int h
   esr::Program program(kernels);
   const int value = test::input(program, channels);
   const int a = test::conv(program, {value}, conv1.spec(), -1);
-  const int half = program.add<esr::StridedConv3x3>(a, conv2.spec(), -1);
+  const int half = program.add<esr::StridedConv>(a, conv2.spec(), 0, -1);
   const int small = program.add<esr::MaxPool>(half, 7, 3);
   const int map = test::conv(program, {small}, conv3.spec(), -1);
   const int up = program.add<esr::Bilinear>(map, program.resolution(value));

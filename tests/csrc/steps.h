@@ -18,7 +18,7 @@
 #include "steps/output.h"
 #include "steps/part.h"
 #include "steps/statistic.h"
-#include "steps/strided_conv3x3.h"
+#include "steps/strided_conv.h"
 
 namespace test {
 

@@ -32,7 +32,7 @@ std::unique_ptr<esr::Program> network(const esr::Kernels& kernels, int depth) {
   const int a = conv({value}, 4, 1, esr::Act::none, -1);
   const auto weight = random.many(4 * 4 * 9, .4);
   const int half =
-      program->add<esr::StridedConv3x3>(a, esr::ConvSpec{4, 4, 3, weight.data(), nullptr}, -1);
+      program->add<esr::StridedConv>(a, esr::ConvSpec{4, 4, 3, weight.data(), nullptr}, 0, -1);
   const int small = conv({program->add<esr::MaxPool>(half, 7, 3)}, 4, 3, esr::Act::none, -1);
   const int gate = conv({a, program->add<esr::Bilinear>(small, program->resolution(a))}, 5, 1,
                         esr::Act::gate, value);

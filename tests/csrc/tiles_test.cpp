@@ -148,16 +148,18 @@ void test_formats(const esr::Kernels& kernels, int height, int width) {
   test::expect_exact(program, x, exact, named("formats", 28, 28, height, width));
 }
 
-void test_strided(const esr::Kernels& kernels, int out, int in, int height, int width) {
+void test_strided(const esr::Kernels& kernels, int kernel, int padding, int out, int in, int height,
+                  int width) {
   Random random(out * 1000 + width);
   const Planes x = test::integers(in, height, width, random);
-  const Conv conv = test::integer_conv(out, in, 3, random);
+  const Conv conv = test::integer_conv(out, in, kernel, random);
   esr::Program program(kernels, true);
   const std::vector<int> source = {test::input(program, in)};
-  program.add<esr::Output>(program.add<esr::TileConv>(source, conv.spec(), -1, 2), 1, -1);
-  Planes exact = apply(conv, x, 2, 0);
+  program.add<esr::Output>(program.add<esr::TileConv>(source, conv.spec(), -1, 2, padding), 1, -1);
+  Planes exact = apply(conv, x, 2, padding);
   for (double& y : exact.data) y = test::rounded(y);
-  test::expect_exact(program, x, exact, named("strided", out, in, height, width));
+  test::expect_exact(program, x, exact,
+                     named("strided", out, in, height, width) + " k" + std::to_string(kernel));
 }
 
 // To twice the size: sums of sixteenths, as pixels, which another convolution hands on.
@@ -208,9 +210,13 @@ void test_shuffled(const esr::Kernels& kernels, int colours, bool skip, int heig
 }
 
 void test_sizes(const esr::Kernels& kernels) {
-  for (int width : {3, 4, 33, 34, 63, 64, 65, 66, 131, 200})
-    test_strided(kernels, 16, 16, 9, width);
-  for (int in : {3, 20, 46}) test_strided(kernels, 48, in, 12, 37);
+  for (int kernel : {2, 3, 4})
+    for (int padding : {0, 1}) {
+      if (!esr::is_strided_size(kernel, padding)) continue;
+      for (int width : {3, 4, 33, 34, 63, 64, 65, 66, 131, 200})
+        test_strided(kernels, kernel, padding, 16, 16, 9, width);
+      for (int in : {3, 20, 46}) test_strided(kernels, kernel, padding, 48, in, 12, 37);
+    }
   for (int width : {1, 8, 33, 70}) test_bilinear(kernels, 16, 5, width);
   for (int channels : {11, 20, 46, 64}) test_bilinear(kernels, channels, 3, 9);
   for (int width : {1, 3, 4, 15, 18, 64, 67}) test_shuffled(kernels, 3, true, 5, width);

@@ -1,4 +1,4 @@
-"""Layer norm over channels becomes ``channel_norm`` in any spelling; what only looks so, not."""
+"""Norms over channels become ``channel_norm`` in any spelling; what only looks so, not."""
 
 import pytest
 import torch
@@ -90,6 +90,40 @@ def test_without_factor():
 )
 def test_imposters(changed):
     graph = fuse(From(lambda m, x: written(m, x, **changed), c=conv()))
+    assert not [n for n in graph.nodes if n.target is CHANNEL_NORM and n.args[4] == "layer"]
+
+
+def mean_square(m, x, dim=1, power=2):
+    y = m.c(x)
+    return y * torch.rsqrt(y.pow(power).mean(dim, keepdim=True) + 1e-6) * m.w.view(1, -1, 1, 1)
+
+
+def length(m, x, **how):
+    return F.normalize(m.c(x), **how)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "eps"), [(mean_square, "rms", 1e-6), (length, "length", 1e-12)]
+)
+def test_norms_without_a_mean(function, kind, eps):
+    graph = fuse(From(function, c=conv(), w=nn.Parameter(torch.rand(3) + 0.5)))
+    assert computing(graph) == ["conv_act", "channel_norm"]
+    (node,) = [n for n in graph.nodes if n.target is CHANNEL_NORM]
+    assert node.args[3:] == (eps, kind) and (node.args[1] is None) == (kind == "length")
+
+
+@pytest.mark.parametrize(
+    ("function", "changed"),
+    [
+        (mean_square, {"dim": (2, 3)}),
+        (mean_square, {"power": 4}),
+        (length, {"dim": -1}),
+        (length, {"p": 1.0}),
+    ],
+)
+def test_imposters_without_a_mean(function, changed):
+    w = nn.Parameter(torch.rand(3) + 0.5)
+    graph = fuse(From(lambda m, x: function(m, x, **changed), c=conv(), w=w))
     assert count(graph, CHANNEL_NORM) == 0
 
 

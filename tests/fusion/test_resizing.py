@@ -7,7 +7,7 @@ from test_passes import computing, count, fuse
 from test_trace import From
 from torch import nn
 
-from esr_kernels.ops import CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX
+from esr_kernels.ops import CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX, WINDOW_VARIANCE
 
 
 def conv(channels: int = 3) -> nn.Conv2d:
@@ -25,12 +25,13 @@ def pooled(m, x):
 
 
 SPELLINGS = [
-    (WINDOW_MAX, [2, 2], lambda m, x: F.max_pool2d(m.c(x), 2)),
-    (WINDOW_MAX, [7, 3], lambda m, x: F.max_pool2d(m.c(x), kernel_size=7, stride=3)),
-    (WINDOW_MAX, [0, 4], lambda m, x: F.adaptive_max_pool2d(
+    (WINDOW_MAX, [2, 2, 0], lambda m, x: F.max_pool2d(m.c(x), 2)),
+    (WINDOW_MAX, [7, 3, 0], lambda m, x: F.max_pool2d(m.c(x), kernel_size=7, stride=3)),
+    (WINDOW_MAX, [0, 4, 0], lambda m, x: F.adaptive_max_pool2d(
         m.c(x), (x.shape[2] // 4, x.shape[3] // 4))),
-    (WINDOW_MAX, [0, 8], lambda m, x: F.adaptive_max_pool2d(
+    (WINDOW_MAX, [0, 8, 0], lambda m, x: F.adaptive_max_pool2d(
         m.c(x), (x.size()[-2] // 8, x.size(-1) // 8))),
+    (WINDOW_MAX, [3, 3, 1], lambda m, x: F.max_pool2d(m.c(x), 3, padding=1)),
     (RESAMPLE, [1, "nearest"], lambda m, x: F.interpolate(pooled(m, x), x.shape[2:])),
     (RESAMPLE, [1, "nearest"], lambda m, x: F.interpolate(pooled(m, x), x.size()[-2:])),
     (RESAMPLE, [1, "bilinear"], lambda m, x: F.interpolate(
@@ -62,7 +63,7 @@ def test_spellings(op, expected, function):
 @pytest.mark.parametrize(
     "function",
     [
-        lambda m, x: F.max_pool2d(m.c(x), 3, padding=1),
+        lambda m, x: F.max_pool2d(m.c(x), 3, padding=(0, 1)),
         lambda m, x: F.max_pool2d(m.c(x), (2, 3)),
         lambda m, x: F.max_pool2d(m.c(x), 2, ceil_mode=True),
         lambda m, x: F.max_pool2d(m.c(x), 2, dilation=2),
@@ -90,14 +91,64 @@ def test_imposters(function):
     assert not any(count(graph, op) for op in (WINDOW_MAX, RESAMPLE, STATISTIC, CHANNEL_PART))
 
 
-def test_a_convolution_that_halves():
-    stride = {"stride": 2, "padding": 0}
-    graph = fuse(From(lambda m, x: m.s(m.c(x)), c=conv(), s=nn.Conv2d(3, 5, 3, **stride)))
-    assert computing(graph) == ["conv_act", "strided_conv3x3"]
-    for k, change in [(3, {"padding": 1}), (3, {"stride": 3}), (5, {}), (3, {"dilation": 2})]:
-        other = nn.Conv2d(3, 5, k, **(stride | change))
-        graph = fuse(From(lambda m, x: m.s(m.c(x)), c=conv(), s=other))
-        assert computing(graph) == ["conv_act", "conv2d"]
+def varying(m, x, pad=(1, 1, 1, 1), mode="reflect", size=(5, 3), dims=(4, 5), **how):
+    y = F.pad(m.c(x), pad, mode=mode).unfold(2, 5, 3).unfold(3, *size)
+    return y.var(dims, **how)
+
+
+def test_variance_in_windows():
+    assert arguments(fuse(From(varying, c=conv())), WINDOW_VARIANCE) == [5, 3, 1]
+
+    def unpadded(m, x):
+        return torch.var(m.c(x).unfold(2, 4, 2).unfold(3, 4, 2), (-1, -2))
+
+    assert arguments(fuse(From(unpadded, c=conv())), WINDOW_VARIANCE) == [4, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"size": (5, 2)},
+        {"size": (4, 3)},
+        {"dims": (3, 5)},
+        {"dims": (5,)},
+        {"unbiased": False},
+        {"correction": 0},
+        {"keepdim": True},
+    ],
+)
+def test_imposters_of_variance_in_windows(changed):
+    graph = fuse(From(lambda m, x: varying(m, x, **changed), c=conv()))
+    assert count(graph, WINDOW_VARIANCE) == 0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"pad": (1, 1, 2, 2)}, {"pad": (0, 1, 0, 1)}, {"mode": "replicate"}]
+)
+def test_padding_that_windows_do_not_have_stays(changed):
+    graph = fuse(From(lambda m, x: varying(m, x, **changed), c=conv()))
+    assert computing(graph) == ["conv_act", "pad", "window_variance"]
+
+
+def halved(k, **how):
+    layer = nn.Conv2d(*how.pop("channels", (3, 5)), k, **({"stride": 2} | how))
+    first = nn.Conv2d(3, layer.in_channels, 3, padding=1)
+    return computing(fuse(From(lambda m, x: m.s(m.c(x)), c=first, s=layer)))
+
+
+def test_convolutions_that_halve():
+    for k, padding in [(2, 0), (3, 0), (3, 1), (4, 1)]:
+        assert halved(k, padding=padding) == ["conv_act", "strided_conv"]
+    for k, how in [(3, {"padding": 2}), (3, {"stride": 3}), (5, {}), (3, {"dilation": 2})]:
+        assert halved(k, **how) == ["conv_act", "conv2d"]
+
+
+def test_few_channels_are_filtered_everywhere_and_then_picked():
+    for mode in ("zeros", "reflect"):
+        how = {"padding": (1, 0), "padding_mode": mode, "channels": (6, 6), "groups": 6}
+        assert halved((3, 1), **how) == ["conv_act", "depthwise_act", "window_max"]
+        how |= {"channels": (24, 24), "groups": 24}
+        assert halved((3, 1), **how)[1:] in (["conv2d"], ["s"])
 
 
 def test_a_concatenation_that_no_convolution_reads():

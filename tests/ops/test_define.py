@@ -34,14 +34,15 @@ def arguments():
             *(x, *conv_weights(6, 1), "relu", 0.0, None, *conv_weights(6, 6, 1)),
             *(1, "zeros"),
         ),
-        "strided_conv3x3": (x, *same),
+        "strided_conv": (x, *same, 1),
         "direct_conv_act": ([x], *conv_weights(4, 3, 5), "relu", 0.0, None, 1, 2),
         "channel_join": ([x, x[:, :2]],),
         "channel_part": (x, 1, 3),
         "resample": (x[..., :5, :7], x, 1, "bilinear"),
         "statistic": (x, "std", 0),
-        "window_max": (x, 3, 2),
-        "channel_norm": (x, same[1], same[1], 1e-6),
+        "window_max": (x, 3, 2, 1),
+        "window_variance": (x, 4, 2, 1),
+        "channel_norm": (x, same[1], same[1], 1e-6, "rms"),
         "elementwise": ([x, x[:, :1]], "silu(x0); mul(t0, c0); add(t1, x1)", [same[1]]),
         "selective_scan": (tokens, tokens, -states[0, :6], states, states, tokens[0, 0]),
     }
@@ -55,6 +56,7 @@ BESIDE = {
     "resample",
     "statistic",
     "window_max",
+    "window_variance",
     "channel_join",
 }
 

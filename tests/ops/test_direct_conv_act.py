@@ -95,6 +95,18 @@ def test_groups(run, groups, made):
 
 
 @WAYS
+@pytest.mark.parametrize(
+    ("c", "co", "groups"), [(32, 32, 2), (51, 48, 3), (64, 64, 8), (60, 40, 2)]
+)
+def test_large_groups(run, c, co, groups):
+    """Each is convolved by itself, those of 16 channels or more by Winograd's transform."""
+    (x,), *rest = arguments(2, c, 9, 21, "lrelu", co, residual=True, kernel=((3, 3), 1, groups))
+    assert_matches(run([x], *rest), reference, ([x], *rest))
+    parts = [part.contiguous() for part in x.split([c - 7, 7], 1)]
+    assert_matches(run(parts, *rest), reference, ([x], *rest))
+
+
+@WAYS
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(run, layout):
     (x,), weight, bias, *rest = arguments(3, 5, 9, 11, "span_gate")

@@ -1,4 +1,4 @@
-// Layer norm over the channels of each pixel: weight * (x - mean) / sqrt(variance + eps) + bias.
+// The channels of each pixel, normalised: weight * n(x) + bias.
 #pragma once
 
 #include "../buffer.h"
@@ -6,11 +6,18 @@
 
 namespace esr {
 
+enum class Norm {
+  layer,   // n(x) = (x - mean) / sqrt(variance + eps)
+  rms,     // x / sqrt(mean of x^2 + eps)
+  length,  // x / max(sqrt(sum of x^2), eps)
+};
+
 struct ChannelNormRow {
   const Geometry* geometry;
   SourceRows source;
   const float *weight, *bias;  // [channels]
   float eps;
+  Norm norm;
   float* const* out;
   int rows;
 };
@@ -19,7 +26,7 @@ class ChannelNorm : public Step {
  public:
   // weight and bias: [channels]
   ChannelNorm(const Program& program, int source, const double* weight, const double* bias,
-              double eps);
+              double eps, Norm norm);
   double cost() const override { return 6. * channels(); }
   void run(const TileRow& at) const override;
 
@@ -27,6 +34,7 @@ class ChannelNorm : public Step {
   void (*kernel_)(const ChannelNormRow&);
   Buffer weight_, bias_;
   float eps_;
+  Norm norm_;
 };
 
 }  // namespace esr

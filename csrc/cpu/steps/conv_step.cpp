@@ -16,18 +16,13 @@ std::vector<Read> reads_of(const std::vector<int>& sources, Window window, int r
 
 ConvStep::ConvStep(const Program& program, Kernel kernel, const std::vector<int>& sources,
                    Window window, Resolution resolution, const ConvSpec& spec, int residual,
-                   Buffer weight, Taps taps)
+                   Buffer weight, Taps taps, int padding)
     : Step(reads_of(sources, window, residual), spec.out_channels, resolution),
       kernel_(kernel),
       weight_(std::move(weight)),
       bias_(pack_bias(spec.bias, spec.out_channels, program.kernels().group)),
-      view_{spec.in_channels,
-            spec.out_channels,
-            weight_.data(),
-            bias_.data(),
-            spec.act,
-            spec.slope,
-            taps},
+      view_{spec.in_channels, spec.out_channels, weight_.data(), bias_.data(),
+            spec.act,         spec.slope,        taps,           padding},
       has_residual_(residual >= 0),
       cost_(double(spec.in_channels) * spec.out_channels * spec.kernel * spec.kernel) {
   program.common_resolution(sources);

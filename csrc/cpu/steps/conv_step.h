@@ -16,6 +16,7 @@ struct ConvWeights {
   Act act;
   float slope;  // of lrelu
   Taps taps;    // of kernels that take any
+  int padding;  // of those with a stride
 };
 
 struct ConvRow {
@@ -40,8 +41,8 @@ class ConvStep : public Step {
   // Throws std::invalid_argument where the residual, a value or -1, has another resolution than the
   // result, or the sources differ in theirs.
   ConvStep(const Program& program, Kernel kernel, const std::vector<int>& sources, Window window,
-           Resolution resolution, const ConvSpec& spec, int residual, Buffer weight,
-           Taps taps = {});
+           Resolution resolution, const ConvSpec& spec, int residual, Buffer weight, Taps taps = {},
+           int padding = 0);
 
  private:
   Kernel kernel_;

@@ -10,8 +10,9 @@
   X(depthwise, ConvRow)                    \
   X(direct_conv, ConvRow)                  \
   X(depthwise3x3, ConvRow)                 \
-  X(strided_conv3x3, ConvRow)              \
+  X(strided_conv, ConvRow)                 \
   X(max_pool, MaxPoolRow)                  \
+  X(window_variance, WindowVarianceRow)    \
   X(bilinear, BilinearRow)                 \
   X(channel_norm, ChannelNormRow)          \
   X(nearest, NearestRow)                   \
@@ -48,7 +49,8 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "nearest_rows.h"
 #include "output_rows.h"
 #include "statistic_rows.h"
-#include "strided_conv3x3_rows.h"
+#include "strided_conv_rows.h"
+#include "window_variance_rows.h"
 #ifdef ESR_TILES
 #include "bilinear_pixels_rows.h"
 #include "format_rows.h"

@@ -37,19 +37,40 @@ ESR_INLINE void largest_ahead(float* pixels, int width, int kernel) {
   }
 }
 
+// The rows of the window of the result's row y that exist, from `first` of the window on.
+struct PoolRows {
+  int first, count;
+
+  PoolRows(const Sampling& s, int y, int height) {
+    const int top = y * s.stride - s.padding;
+    first = top < 0 ? -top : 0;
+    count = (top + s.kernel < height ? s.kernel : height - top) - first;
+  }
+};
+
+// What is beside a row's pixels is never the largest.
+ESR_INLINE void lower_outside(float* pixels, int width, const Sampling& s) {
+  for (int i = 1; i <= s.padding; ++i) pixels[-i] = -__builtin_inff();
+  for (int i = 0; i < s.padding; ++i) pixels[width + i] = -__builtin_inff();
+}
+
 inline void max_pool(const MaxPoolRow& r) {
   const Geometry &from = *r.source.geometry, &to = *r.geometry;
+  const Sampling& s = r.sampling;
   const IntVec lane = lane_numbers();
+  float* const pixels = r.scratch + pool_margin(s, kLanes);
   for (int row = 0; row < r.rows; ++row) {
+    const PoolRows rows(s, r.y + row, from.height);
     for (int c = 0; c < r.source.channels; ++c) {
-      largest_of_rows(r.source.row + row * r.sampling.stride, r.sampling.kernel,
-                      kLanes + c * from.channel_stride(), from, r.scratch);
-      largest_ahead(r.scratch, from.width, r.sampling.kernel);
+      largest_of_rows(r.source.row + row * s.stride + rows.first, rows.count,
+                      kLanes + c * from.channel_stride(), from, pixels);
+      lower_outside(pixels, from.width, s);
+      largest_ahead(pixels - s.padding, from.width + s.padding, s.kernel);
       float* out = r.out[row] + kLanes + c * to.channel_stride();
       for (int block = 0; block < to.blocks; ++block) {
         for (int p = 0; p < kTile; ++p) {
           const IntVec x = kTile * (block * kLanes + lane) + p;
-          const Vec y = gather(r.scratch, x < to.width ? x * r.sampling.stride : x - x);
+          const Vec y = gather(pixels - s.padding, x < to.width ? x * s.stride : x - x);
           store(out + block * to.block_stride() + p * kLanes,
                 keep_first(y, lanes_inside(to, block, p)));
         }

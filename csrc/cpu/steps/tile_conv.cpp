@@ -6,9 +6,7 @@
 namespace esr {
 namespace {
 
-std::vector<Read> reads_of(const std::vector<int>& sources, int kernel, int stride, int residual) {
-  const Window window =
-      stride == 1 ? Window::around(kernel / 2) : Window{0, kernel - 1, stride, false, false};
+std::vector<Read> reads_of(const std::vector<int>& sources, Window window, int residual) {
   std::vector<Read> reads;
   for (int source : sources) reads.push_back({source, window});
   if (residual >= 0) reads.push_back({residual, {}});
@@ -21,23 +19,24 @@ std::vector<int> channels_of(const Program& program, const std::vector<int>& val
   return channels;
 }
 
-Resolution resolution_of(Program& program, const std::vector<int>& sources, int kernel,
-                         int stride) {
+// With a stride of 1 it stays.
+Resolution resolution_of(Program& program, const std::vector<int>& sources, Sampling rule) {
   const Resolution common = program.common_resolution(sources);
-  return stride == 1 ? common : program.axes().sampled(common, {kernel, stride});
+  return rule.stride == 1 ? common : program.axes().sampled(common, rule);
 }
 
 }  // namespace
 
 TileConv::TileConv(Program& program, const std::vector<int>& sources, const ConvSpec& spec,
-                   int residual, int stride)
-    : Step(reads_of(sources, spec.kernel, stride, residual), spec.out_channels,
-           resolution_of(program, sources, spec.kernel, stride)),
+                   int residual, int stride, int padding)
+    : Step(reads_of(sources, Window{padding, spec.kernel - 1 - padding, stride}, residual),
+           spec.out_channels, resolution_of(program, sources, {spec.kernel, stride, 1, padding})),
       kernel_(program.kernels().tile_conv),
       format_(is_split(spec.out_channels) ? Format::planes : Format::pixels),
       sources_(int(sources.size())),
       kernel_size_(spec.kernel),
       stride_(stride),
+      padding_(padding),
       has_residual_(residual >= 0),
       weight_(
           pack_tiles(spec.weight, spec.out_channels, channels_of(program, sources), spec.kernel)),
@@ -68,9 +67,9 @@ size_t TileConv::scratch_floats(const SourceRows* sources) const {
 }
 
 void TileConv::run(const TileRow& at) const {
-  kernel_({at.geometry, at.sources, sources_, kernel_size_, stride_, channels(), weight_.data(),
-           bias_.data(), act_, slope_, format_, has_residual_ ? at.sources[sources_].row : nullptr,
-           at.out, at.rows, at.scratch});
+  kernel_({at.geometry, at.sources, sources_, kernel_size_, stride_, padding_, channels(),
+           weight_.data(), bias_.data(), act_, slope_, format_,
+           has_residual_ ? at.sources[sources_].row : nullptr, at.out, at.rows, at.scratch});
 }
 
 }  // namespace esr

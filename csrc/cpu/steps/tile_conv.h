@@ -1,5 +1,5 @@
-// 3x3 or 1x1 convolution of the concatenated sources on matrix tiles: products of bfloat16 numbers,
-// sums in float32. With a stride it has no padding: one result for each place inside the sources.
+// Convolution of the concatenated sources on matrix tiles: products of bfloat16 numbers, sums in
+// float32. 3x3 or 1x1; or with a stride, of sizes from 2x2 to 4x4 and a padding of its own.
 #pragma once
 
 #include "../../conv_spec.h"
@@ -23,7 +23,7 @@ struct TileConvRow {
   const Geometry* geometry;
   const SourceRows* sources;  // as pixels
   int source_count;
-  int kernel, stride, out_channels;
+  int kernel, stride, padding, out_channels;
   const float*
       weight;         // [groups of 32][ky][source][slab][product][outputs of the group / 16][tile]
   const float* bias;  // up to a multiple of kTileOutputs
@@ -39,9 +39,11 @@ struct TileConvRow {
 class TileConv : public Step {
  public:
   // Throws std::invalid_argument where the sources or the residual, a value or -1, differ in size.
+  TileConv(Program& program, const std::vector<int>& sources, const ConvSpec& spec, int residual)
+      : TileConv(program, sources, spec, residual, 1, spec.kernel / 2) {}
   // A result of a stride other than 1 must not be a picture (layout.h).
   TileConv(Program& program, const std::vector<int>& sources, const ConvSpec& spec, int residual,
-           int stride = 1);
+           int stride, int padding);
 
   double cost() const override { return cost_; }
   size_t scratch_floats(const SourceRows* sources) const override;
@@ -55,7 +57,7 @@ class TileConv : public Step {
  private:
   void (*kernel_)(const TileConvRow&);
   Format format_;
-  int sources_, kernel_size_, stride_;
+  int sources_, kernel_size_, stride_, padding_;
   bool has_residual_;
   Buffer weight_, bias_;
   Act act_;

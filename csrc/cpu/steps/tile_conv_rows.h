@@ -27,16 +27,15 @@ struct TileBlock {
 // Lists the products of a row in the order of the weights; returns how many they are.
 inline int list_steps(const TileConvRow& r, int row, TileStep* step) {
   const TileStep* const first = step;
-  const int padding = r.stride == 1 ? r.kernel / 2 : 0;
   for (int ky = 0; ky < r.kernel; ++ky) {
     for (int s = 0; s < r.source_count; ++s) {
       const int channels = r.sources[s].channels;
       const float* slab_row = r.sources[s].row[row * r.stride + ky];
       for (int slab = 0; slab < slabs_of(channels); ++slab) {
         const int floats = pixel_floats(channels, slab);
-        const float* pixels = slab_row + (1 - padding) * floats;
-        for (int i = products_of(channels, slab, r.kernel); i > 0; --i, pixels += floats)
-          *step++ = {pixels, floats, 0};
+        const float* pixels = slab_row + (1 - r.padding) * floats;
+        for (int i = 0; i < products_of(channels, slab, r.kernel); ++i)
+          *step++ = {pixels + first_place(channels, slab, r.kernel, i) * floats, floats, 0};
         slab_row += r.sources[s].geometry->slab_stride();
       }
     }

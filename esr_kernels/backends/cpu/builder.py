@@ -23,7 +23,7 @@ MAX_FACTOR = 8  # of the kernels' pixel shuffle
 BESIDE = frozenset(
     {
         *("elementwise", "channel_norm", "channel_part", "resample", "statistic", "window_max"),
-        *("strided_conv3x3", "channel_join", "direct_conv_act"),
+        *("strided_conv", "window_variance", "channel_join", "direct_conv_act"),
     }
 )
 

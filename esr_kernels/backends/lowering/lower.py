@@ -12,6 +12,10 @@ from torch import Tensor
 from ...formula import simplest
 from .program import Builder, Shuffled
 
+#: Channels of a group from which on Winograd's transforms and copies cost less than they save.
+WINOGRAD_LEAST = 16
+MAX_GROUPS = 8  # that are joined again
+
 
 def conv_act(b: Builder, inputs, weight, bias, act, slope, residual) -> int:
     return b.conv(inputs, weight, bias, act, slope, residual)
@@ -28,7 +32,25 @@ def depthwise_act(
 def direct_conv_act(
     b: Builder, inputs, weight, bias, act, slope, residual, dilation, groups
 ) -> int:
+    fewest = min(weight.shape[1], weight.shape[0] // groups)
+    fits = weight.shape[2:] == (3, 3) and dilation == 1 < groups <= MAX_GROUPS
+    if fits and fewest >= WINOGRAD_LEAST:
+        return _in_groups(b, inputs, weight, bias, act, slope, residual, groups)
     return b.direct_conv(inputs, weight, bias, act, slope, residual, dilation, groups)
+
+
+def _in_groups(b: Builder, inputs, weight, bias, act, slope, residual, groups) -> int:
+    """Groups that are large enough for the fast 3x3 convolution, each by itself."""
+    x = b.join(inputs) if len(inputs) > 1 else inputs[0]
+    weights = weight.chunk(groups)
+    biases = [None] * groups if bias is None else bias.chunk(groups)
+    read, made = weight.shape[1], weight.shape[0] // groups
+
+    def group(i: int) -> int:
+        added = None if residual is None else b.part(residual, i * made, made)
+        return b.conv([b.part(x, i * read, read)], weights[i], biases[i], act, slope, added)
+
+    return b.join([group(i) for i in range(groups)])
 
 
 def spab(b: Builder, x, w1, b1, w2, b2, w3, b3) -> tuple[int, int]:
@@ -62,8 +84,8 @@ def elementwise(b: Builder, inputs, formula, constants) -> int:
     return b.formula(inputs, simplest(formula), constants)
 
 
-def channel_norm(b: Builder, x, weight, bias, eps) -> int:
-    return b.channel_norm(x, weight, bias, eps)
+def channel_norm(b: Builder, x, weight, bias, eps, kind) -> int:
+    return b.channel_norm(x, weight, bias, eps, kind)
 
 
 def channel_join(b: Builder, inputs) -> int:
@@ -82,17 +104,21 @@ def statistic(b: Builder, x, measure, correction) -> int:
     return b.statistic(x, measure, correction)
 
 
-def strided_conv3x3(b: Builder, x, weight, bias) -> int:
-    return b.strided_conv(x, weight, bias)
+def strided_conv(b: Builder, x, weight, bias, padding) -> int:
+    return b.strided_conv(x, weight, bias, padding)
 
 
-def window_max(b: Builder, x, kernel, stride) -> int:
-    return b.max_pool(x, kernel, stride) if kernel else b.adaptive_max_pool(x, stride)
+def window_max(b: Builder, x, kernel, stride, padding) -> int:
+    return b.max_pool(x, kernel, stride, padding) if kernel else b.adaptive_max_pool(x, stride)
+
+
+def window_variance(b: Builder, x, kernel, stride, padding) -> int:
+    return b.window_variance(x, kernel, stride, padding)
 
 
 #: Ops that programs of every device have.
 COMMON = {f.__name__: f for f in (conv_act, spab, esa, conv3x3_pixel_shuffle)}
 _FILTERS = depthwise_act, direct_conv_act
 _POINTWISE = elementwise, channel_norm, channel_part, channel_join
-_RESIZING = resample, statistic, strided_conv3x3, window_max
+_RESIZING = resample, statistic, strided_conv, window_max, window_variance
 LOWER = COMMON | {f.__name__: f for f in (*_FILTERS, *_POINTWISE, *_RESIZING)}

@@ -1,32 +1,31 @@
 """Partition of a fused graph into subgraphs, each compiled to one program.
 
-Most networks are a single subgraph. Where torch computes something in between there are several:
-subgraph k reads torch's results on earlier subgraphs, so running level by level (torch's nodes,
-then the subgraph) keeps the order.
+Most networks are a single subgraph. Where torch computes something in between there are several,
+and where pictures of several sizes come from it, as on the levels of a U-net, one for each size. A
+subgraph of level k reads what torch and other subgraphs make of earlier ones, so running level by
+level (torch's nodes, then the subgraphs) keeps the order.
 """
 
 from __future__ import annotations
 
 import operator
-from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from ...op import Op, called_op, is_result
+from ...op import Op
 from .casting import cast
-from .profit import gains, profitable
+from .places import levels_of, programs
+from .profit import gains
 from .program import OpSet
 from .shapes import outlined, shape_of
-from .sizes import ONE, PICTURE, SHUFFLED, UNKNOWN, Size, result_size
-from .subgraph import Subgraph, shift_of
+from .subgraph import Subgraph
+from .torch_part import filters_of, lowered, set_op, spent_inputs
 
-_CONVOLUTIONS = (F.conv2d, F.conv_transpose2d)
 _LAST = torch.channels_last
 
 
@@ -35,151 +34,43 @@ def compile_graph(
 ) -> tuple[Callable, dict[str, str]]:
     """See :func:`esr_kernels.backends.bind`. ``op_set``: of the programs."""
     constants = {n: _attribute(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"}
-    possible = _taken(graph.graph, constants, op_set)
-    taken = profitable(graph.graph, possible, constants, op_set)
+    taken = programs(graph.graph, constants, op_set)
     modules: dict[str, Any] = dict(graph.named_modules())
     modules.update((n.target, constants[n]) for n in constants)
     rest = [n for n in graph.graph.nodes if n not in taken and _standalone(n, constants, op_set)]
     alone = {n for n in rest if gains(graph.graph, {n}, constants, op_set)}
-    in_torch = [n for n in graph.graph.nodes if n not in taken | alone]
-    filters = [w for w in _filters_of_torch(in_torch) if constants[w].dim() == 4]
+    in_torch = [n for n in graph.graph.nodes if n not in taken and n not in alone]
+    filters = [w for w in filters_of(in_torch) if constants[w].dim() == 4]
     turned = op_set.channels_last and bool(filters)
     for weight in filters if turned else ():
         modules[weight.target] = constants[weight].contiguous(memory_format=_LAST)
     ends = _Ends(graph.graph, taken, dtype, outer, turned)
-    levels = _levels(graph.graph, taken)
+    levels = levels_of(graph.graph, taken)
     for level in range(max(levels.values(), default=0) + 1):
         here = [n for n in graph.graph.nodes if levels.get(n) == level]
         for node in here:
             if node not in taken:
-                ends.add_torch(node, None if node in alone else _lowered(node, op_set))
-        steps = [n for n in here if n in taken]
-        if steps:
-            modules[f"subgraph_{level}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
-            ends.add_subgraph(f"subgraph_{level}", subgraph)
-    where = {n.name: op_set.name for n in taken | alone}
+                op = None if node in alone else lowered(node, op_set)
+                ends.add_torch(node, op, spent_inputs(node, {*taken, *alone}))
+        for i, picture in enumerate(dict.fromkeys(taken[n].picture for n in here if n in taken)):
+            steps = [n for n in here if n in taken and taken[n].picture == picture]
+            modules[f"subgraph_{level}_{i}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
+            ends.add_subgraph(f"subgraph_{level}_{i}", subgraph)
+    where = {n.name: op_set.name for n in (*taken, *alone)}
     for node in graph.graph.nodes:
-        if node.name not in where and _lowered(node, op_set):
+        if node.name not in where and lowered(node, op_set):
             where[node.name] = "reference"
     return GraphModule(modules, ends.finished()).to(dtype), where
-
-
-def _filters_of_torch(in_torch: list[Node]) -> list[Node]:
-    """Weights of convolutions that torch computes, in a graph of which every part may be given any
-    format; elsewhere none."""
-    if any(n.meta.get("writes") for n in in_torch):
-        return []
-    convolve = [n for n in in_torch if n.target in _CONVOLUTIONS or called_op(n)]
-    return [w for n in convolve for w in n.all_input_nodes if w.op == "get_attr"]
-
-
-def _lowered(node: Node, op_set: OpSet) -> Op | None:
-    """The op that the node calls, if programs can have it."""
-    op = called_op(node)
-    return op if op and op.name in op_set.lower else None
 
 
 def _attribute(graph: GraphModule, target: str) -> Tensor:
     return operator.attrgetter(target)(graph)
 
 
-def _taken(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> set[Node]:
-    """Nodes that become steps: ops, elements of an op's results, and shifts of a picture.
-
-    What a program reads from outside has one size, the one at which most of its ops read; other
-    sizes follow from it inside.
-    """
-    found = Counter(shape_of(_first(n))[2:] for n in graph.nodes if _lowered(n, op_set))
-    picture = found.most_common(1)[0][0] if found else ()
-    banned: set[Node] = set()
-    while True:
-        sizes = _sizes(graph, constants, op_set, picture, banned)
-        levels = _levels(graph, set(sizes))
-        # From one subgraph to the next a value goes as a picture.
-        torn = {
-            node
-            for node in sizes
-            for n in node.all_input_nodes
-            if n in sizes and levels[n] != levels[node] and sizes[n] not in (PICTURE, ONE)
-        }
-        if not torn:
-            return set(sizes)
-        banned |= torn
-
-
-def _sizes(
-    graph: Graph,
-    constants: dict[Node, Tensor],
-    op_set: OpSet,
-    picture: tuple[int, ...],
-    banned: set[Node],
-) -> dict[Node, Size]:
-    """The nodes that programs can have, with the size of what they make. Inputs of programs are of
-    the shape ``picture`` for the test picture."""
-    sizes: dict[Node, Size] = {}
-
-    def size(node: Node) -> Size:
-        known = sizes.get(node, PICTURE if shape_of(node)[2:] == picture else UNKNOWN)
-        return UNKNOWN if known == SHUFFLED else known
-
-    for node in graph.nodes:
-        reads = [n for n in node.all_input_nodes if n not in constants]
-        op = called_op(node)
-        if node in banned:
-            continue
-        if is_result(node):
-            sizes.update({node: sizes[node.args[0]]} if node.args[0] in sizes else {})
-        elif op and reads and _supports(node, constants, op_set):
-            args = op.map_activations(node.args, size)
-            read = op.activations_of(args)
-            usable = UNKNOWN not in read if op_set.resizes else set(read) == {PICTURE}
-            result = result_size(op, args) if usable else None
-            if result is not None:
-                sizes[node] = result
-        elif shift_of(node, constants) is not None and reads[0] not in sizes:
-            sizes.update({node: PICTURE} if size(reads[0]) == PICTURE else {})
-    return sizes
-
-
 def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Return true for an op that the backend computes outside of a larger program too."""
-    op = _lowered(node, op_set)
+    op = lowered(node, op_set)
     return op is not None and op_set.standalone(op, outlined(node, constants))
-
-
-def _first(node: Node) -> Node:
-    """The first activation that an op reads."""
-    return node.args[0] if isinstance(node.args[0], Node) else node.args[0][0]
-
-
-def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Return true for an op that programs can have, with constant weights."""
-    op = _lowered(node, op_set)
-    if op is None or not op_set.supports(op, outlined(node, constants)):
-        return False
-    read = op.activations_of(node.args)
-    weights = [n for n in node.all_input_nodes if n not in read]
-    return all(n in constants for n in weights) and not any(a in constants for a in read)
-
-
-def _levels(graph: Graph, taken: set[Node]) -> dict[Node, int]:
-    """Count the subgraphs before each node, on the longest path to it.
-
-    ``meta["after"]`` names the nodes that have to run before one though it does not read them.
-    """
-    levels: dict[Node, int] = {}
-    for node in graph.nodes:
-        if node.op in ("placeholder", "get_attr", "output"):
-            continue
-        levels[node] = max(
-            (
-                levels[n] + (n in taken and node not in taken)
-                for n in (*node.all_input_nodes, *node.meta.get("after", ()))
-                if n in levels
-            ),
-            default=0,
-        )
-    return levels
 
 
 class _Ends:
@@ -220,11 +111,11 @@ class _Ends:
     def _enter(self, node: Node, twin: Node) -> None:
         self._given[node] = self._cast[node] = twin
 
-    def add_torch(self, node: Node, op: Op | None) -> None:
-        """``op``: that the node calls, to be computed in torch."""
+    def add_torch(self, node: Node, op: Op | None, spent: list[int]) -> None:
+        """``op``: that the node calls, to be computed in torch, over its ``spent`` inputs."""
         twin = self.graph.node_copy(node, self._cast.__getitem__)
         if op is not None:
-            twin.target = op.in_torch
+            set_op(twin, op, spent)
         elif self._turned and node.target == "view":  # nothing is written through it
             twin.target = "reshape"
         self._enter(node, twin)

@@ -10,20 +10,21 @@ from torch.fx import Graph, Node
 from ...op import Op, called_op
 from .program import OpSet, Part
 from .shapes import outlined, shape_of
+from .sizes import Place
 
 
 def profitable(
-    graph: Graph, taken: set[Node], constants: dict[Node, Tensor], op_set: OpSet
-) -> set[Node]:
+    graph: Graph, taken: dict[Node, Place], constants: dict[Node, Tensor], op_set: OpSet
+) -> dict[Node, Place]:
     """Drop what torch computes faster: whole groups of connected nodes."""
     groups = [group for group in _groups(taken) if gains(graph, group, constants, op_set)]
-    return set().union(*groups)
+    return {node: place for node, place in taken.items() if any(node in g for g in groups)}
 
 
 def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
     """Return true if one program of these nodes is faster than torch."""
-    inputs = map(shape_of, graph.find_nodes(op="placeholder"))
-    width = max((shape[-1] for shape in inputs if len(shape) == 4), default=1)
+    inputs = [n for n in graph.find_nodes(op="placeholder") if len(shape_of(n)) == 4]
+    width = max((n.meta.get("network_width", shape_of(n)[-1]) for n in inputs), default=1)
     reads = {n for node in group for n in node.all_input_nodes} - group - constants.keys()
     written = [node for node in group if any(user not in group for user in node.users)]
     border = [shape_of(node) for node in (*reads, *written)]
@@ -37,14 +38,15 @@ def _part(op: Op, node: Node, constants: dict[Node, Tensor]) -> Part:
     return Part(op, outlined(node, constants), made)
 
 
-def _groups(taken: set[Node]) -> Iterator[set[Node]]:
-    rest = set(taken)
+def _groups(taken: dict[Node, Place]) -> Iterator[set[Node]]:
+    rest = dict.fromkeys(taken)
     while rest:
-        group, edge = set(), [rest.pop()]
+        group, edge = set(), [rest.popitem()[0]]
         while edge:
             node = edge.pop()
             group.add(node)
-            near = {n for n in (*node.all_input_nodes, *node.users) if n in rest}
-            rest -= near
-            edge.extend(near)
+            for n in (*node.all_input_nodes, *node.users):
+                if n in rest and taken[n].picture == taken[node].picture:
+                    del rest[n]
+                    edge.append(n)
         yield group

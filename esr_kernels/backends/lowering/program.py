@@ -152,17 +152,25 @@ class Builder:
         self._channels[value] = weight.shape[0]
         return value
 
-    def strided_conv(self, source: int, weight: Tensor, bias: Tensor | None) -> int:
-        """3x3 convolution with stride 2 and no padding; the result is about half as large."""
-        value = self.program.strided_conv(source, numpy_of(weight), numpy_of(bias))
+    def strided_conv(
+        self, source: int, weight: Tensor, bias: Tensor | None, padding: int = 0
+    ) -> int:
+        """Convolution with stride 2; the result is about half as large."""
+        constants = numpy_of(weight), numpy_of(bias)
+        value = self.program.strided_conv(source, *constants, padding=padding)
         self._channels[value] = weight.shape[0]
         return value
 
-    def max_pool(self, source: int, kernel: int, stride: int) -> int:
-        """``torch.nn.functional.max_pool2d`` without padding."""
-        value = self.program.max_pool(source, kernel, stride)
+    def max_pool(self, source: int, kernel: int, stride: int, padding: int = 0) -> int:
+        """``torch.nn.functional.max_pool2d``."""
+        value = self.program.max_pool(source, kernel, stride, padding)
         self._channels[value] = self._channels[source]
         return value
+
+    def window_variance(self, source: int, kernel: int, stride: int, padding: int) -> int:
+        """The unbiased variance in windows, of pixels mirrored at the edges."""
+        value = self.program.window_variance(source, kernel, stride, padding)
+        return self._made(value, source)
 
     def adaptive_max_pool(self, source: int, divisor: int) -> int:
         """``adaptive_max_pool2d`` to height and width divided by this."""
@@ -196,13 +204,13 @@ class Builder:
         return value
 
     def channel_norm(
-        self, source: int, weight: Tensor | None, bias: Tensor | None, eps: float
+        self, source: int, weight: Tensor | None, bias: Tensor | None, eps: float, kind: str
     ) -> int:
-        """Layer norm over the channels of each pixel."""
+        """The channels of each pixel, normalised; ``kind``: ``layer``, ``rms`` or ``length``."""
         channels = self._channels[source]
         weight = torch.ones(channels) if weight is None else weight
         bias = torch.zeros(channels) if bias is None else bias
-        value = self.program.channel_norm(source, numpy_of(weight), numpy_of(bias), eps)
+        value = self.program.channel_norm(source, numpy_of(weight), numpy_of(bias), eps, kind)
         self._channels[value] = channels
         return value
 

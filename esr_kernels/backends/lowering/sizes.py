@@ -13,14 +13,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Size:
-    """``rules``: kernel, stride and factor of each; a kernel of 0 leaves one pixel."""
+    """``rules``: kernel, stride, factor and padding of each; a kernel of 0 leaves one pixel."""
 
-    rules: tuple[tuple[int, int, int], ...] = ()
+    rules: tuple[tuple[int, int, int, int], ...] = ()
 
-    def after(self, kernel: int, stride: int, factor: int = 1) -> Size:
+    def after(self, kernel: int, stride: int, factor: int = 1, padding: int = 0) -> Size:
         """The size that one more rule makes of this one."""
-        rule = (kernel, stride, factor)
-        return self if rule == (1, 1, 1) else Size((*self.rules, rule))
+        rule = (kernel, stride, factor, padding)
+        return self if rule == (1, 1, 1, 0) else Size((*self.rules, rule))
 
 
 PICTURE = Size()
@@ -32,12 +32,22 @@ SHUFFLED = PICTURE.after(0, 0)
 UNKNOWN = PICTURE.after(0, -1)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a node is computed. ``picture``: height and width, for the test picture, of what its
+    program reads. ``size``: of the node's result in that program."""
+
+    picture: tuple[int, ...]
+    size: Size
+
+
 def result_size(op: Any, args: Sequence) -> Size | None:
     """The size of an op's results, None where a program cannot have it.
 
     Args:
         op: the op.
-        args: its schema arguments, with sizes in the place of activations.
+        args: its schema arguments, with sizes in the place of activations and shapes in that of
+            weights.
     """
     rule = _RULES.get(op.name)
     if rule is not None:
@@ -53,8 +63,12 @@ def _elementwise(inputs, *_) -> Size | None:
     return larger.pop() if len(larger) == 1 else None
 
 
-def _window_max(x, kernel, stride) -> Size | None:
-    return None if x == ONE else x.after(kernel or stride, stride)
+def _window_max(x, kernel, stride, padding) -> Size | None:
+    return None if x == ONE else x.after(kernel or stride, stride, 1, padding)
+
+
+def _window_variance(x, kernel, stride, padding) -> Size | None:
+    return None if x == ONE else x.after(kernel, stride, 1, padding)
 
 
 def _resample(x, like, factor, mode) -> Size | None:
@@ -67,8 +81,8 @@ def _conv3x3_pixel_shuffle(x, weight, bias, upscale_factor, skip) -> Size | None
     return SHUFFLED if skip in (None, x) else None
 
 
-def _strided_conv3x3(x, *_) -> Size | None:
-    return x.after(3, 2)
+def _strided_conv(x, weight, bias, padding) -> Size | None:
+    return x.after(weight[-1], 2, 1, padding)
 
 
 def _statistic(*_) -> Size | None:
@@ -76,7 +90,7 @@ def _statistic(*_) -> Size | None:
 
 
 _FUNCTIONS = (
-    *(_elementwise, _window_max, _resample, _statistic),
-    *(_conv3x3_pixel_shuffle, _strided_conv3x3),
+    *(_elementwise, _window_max, _window_variance, _resample, _statistic),
+    *(_conv3x3_pixel_shuffle, _strided_conv),
 )
 _RULES = {f.__name__.lstrip("_"): f for f in _FUNCTIONS}

@@ -16,9 +16,10 @@ from .scale import fold_scale
 from .selective_scan import fuse_selective_scan
 from .spab import fuse_spab
 from .statistic import fuse_statistic
-from .strided_conv3x3 import fuse_strided_conv3x3
+from .strided_conv import fuse_strided_conv
 from .tail import fuse_tail
 from .window_max import fuse_window_max
+from .window_variance import fuse_window_variance
 
 PASSES = (
     fuse_channel_norm,  # before scales are folded: it has one
@@ -36,8 +37,9 @@ PASSES = (
     fuse_channel_part,
     fuse_resample,  # after ESA and the tail, which have some inside
     fuse_window_max,
+    fuse_window_variance,
     fuse_channel_join,
-    fuse_strided_conv3x3,
+    fuse_strided_conv,
     fuse_statistic,
     fuse_elementwise,  # last: what no other op takes in
 )

@@ -1,4 +1,4 @@
-"""Layer norm over channels, written out or between two transpositions: ``channel_norm``."""
+"""Norms over channels, written out, torch's own or between two transpositions: ``channel_norm``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ _LAST = ((0, 2, 3, 1), (0, 3, 1, 2))  # channels to the end, and back, as permut
 
 def fuse_channel_norm(graph: Graph) -> None:
     """``w * (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) + b`` with means over the channels,
-    from which ``w`` and ``b`` may be missing; or ``layer_norm`` of the channels moved last."""
+    from which ``w``, ``b`` and the mean of x may be missing; ``layer_norm`` of the channels moved
+    last; and ``normalize``."""
     for node in in_order(graph, operator.mul, operator.truediv):
         found = _written_out(node)
         if found is not None and node.users:
             _replace(found)
     for node in list(graph.nodes):
-        found = _transposed(node)
+        found = _transposed(node) or _normalized(node)
         if found is not None:
             _replace(found)
     sweep(graph)
@@ -38,6 +39,7 @@ class _Norm:
     last: Node  # whose result it is
     weight: Tensor | None = None
     bias: Tensor | None = None
+    kind: str = "layer"
 
 
 def _replace(norm: _Norm) -> None:
@@ -45,20 +47,33 @@ def _replace(norm: _Norm) -> None:
     with graph.inserting_before(norm.last):
         weight = constant(graph, norm.weight, f"{path}.weight")
         bias = constant(graph, norm.bias, f"{path}.bias")
-    replace_with(norm.last, CHANNEL_NORM, (norm.x, weight, bias, norm.eps))
+    replace_with(norm.last, CHANNEL_NORM, (norm.x, weight, bias, norm.eps, norm.kind))
 
 
 def _written_out(node: Node) -> _Norm | None:
     """The norm whose quotient or product is this node, with the factor and the sum behind it."""
     for centred, scale in (node.args, node.args[::-1]):
-        if not calls(centred, operator.sub) or len(shape(centred) or ()) != 4:
+        if not isinstance(centred, Node) or len(shape(centred) or ()) != 4:
             continue
-        x, mean = centred.args
         eps = _deviation(scale, centred, inverse=node.target is operator.mul)
-        if eps is None or not _is_mean(mean, x) or shape(x) != shape(centred):
+        if eps is None:
             continue
-        return _with_factor(_Norm(x, eps, node))
+        x, mean = centred.args if calls(centred, operator.sub) else (None, None)
+        if _is_mean(mean, x) and shape(x) == shape(centred):
+            return _with_factor(_Norm(x, eps, node))
+        return _with_factor(_Norm(centred, eps, node, kind="rms"))
     return None
+
+
+def _normalized(node: Node) -> _Norm | None:
+    """Torch's own norm by length."""
+    if not calls(node, F.normalize):
+        return None
+    given = dict(zip(("input", "p", "dim", "eps", "out"), node.args, strict=False)) | node.kwargs
+    x, of_channels = given["input"], given.get("dim", 1) in (1, -3) and given.get("p", 2) == 2
+    if not of_channels or len(shape(x) or ()) != 4 or given.get("out") is not None:
+        return None
+    return _Norm(x, float(given.get("eps", 1e-12)), node, kind="length")
 
 
 def _deviation(scale: Any, centred: Node, inverse: bool) -> float | None:

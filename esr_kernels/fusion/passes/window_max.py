@@ -1,4 +1,4 @@
-"""Max pooling without padding, or to a fraction of the size: ``window_max``."""
+"""Max pooling, and to a fraction of the size: ``window_max``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def fuse_window_max(graph: Graph) -> None:
     """``max_pool2d`` of square windows, ``adaptive_max_pool2d`` to ``(H // k, W // k)``."""
     for node in in_order(graph, torch.max_pool2d):
         x, kernel, stride, *rest = node.args
-        square = len(set(kernel)) == len(set(stride)) == 1
-        if square and rest == [(0, 0), (1, 1), False] and len(shape(x) or ()) == 4:
-            replace_with(node, WINDOW_MAX, (x, kernel[0], stride[0]))
+        padding, *usual = rest
+        square = len(set(kernel)) == len(set(stride)) == len(set(padding)) == 1
+        if square and usual == [(1, 1), False] and len(shape(x) or ()) == 4:
+            replace_with(node, WINDOW_MAX, (x, kernel[0], stride[0], padding[0]))
     for node in in_order(graph, F.adaptive_max_pool2d, F.adaptive_max_pool2d_with_indices):
         divisor = _divisor(node)
         if divisor is not None:
-            replace_with(node, WINDOW_MAX, (node.args[0], 0, divisor))
+            replace_with(node, WINDOW_MAX, (node.args[0], 0, divisor, 0))
     sweep(graph)
 
 

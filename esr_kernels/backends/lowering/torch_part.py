@@ -1,0 +1,56 @@
+"""What torch computes beside the programs of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+import torch.nn.functional as F
+from torch.fx import Node
+
+from ...formula import evaluate_over
+from ...op import Op, called_op
+from .program import OpSet
+
+_CONVOLUTIONS = (torch.conv2d, F.conv2d, F.conv_transpose2d)
+
+
+def lowered(node: Node, op_set: OpSet) -> Op | None:
+    """The op that the node calls, if programs can have it."""
+    op = called_op(node)
+    return op if op and op.name in op_set.lower else None
+
+
+def filters_of(in_torch: list[Node]) -> list[Node]:
+    """Weights of convolutions that torch computes, in a graph of which every part may be given any
+    format; elsewhere none."""
+    if any(n.meta.get("writes") for n in in_torch):
+        return []
+    convolve = [n for n in in_torch if n.target in _CONVOLUTIONS or called_op(n)]
+    return [w for n in convolve for w in n.all_input_nodes if w.op == "get_attr"]
+
+
+def set_op(twin: Node, op: Op, spent: list[int]) -> None:
+    """Makes a copied node one that computes the op in torch.
+
+    ``spent``: numbers of a formula's inputs that may be written over.
+    """
+    twin.target = op.in_torch
+    if op.name == "elementwise":
+        inputs, text, constants = twin.args
+        twin.target, twin.args = evaluate_over, (text, inputs, constants, spent)
+
+
+def spent_inputs(node: Node, by_kernels: Collection[Node]) -> list[int]:
+    """Numbers of a formula's inputs that are memory of their own which nothing else reads.
+
+    ``by_kernels``: the nodes that torch does not compute.
+    """
+
+    def is_own(n: Node) -> bool:
+        op = called_op(n)
+        one = op is not None and op.results == 1 and op.name != "channel_part"  # torch's is a view
+        return len(n.users) == 1 and (n in by_kernels or one or n.target in _CONVOLUTIONS)
+
+    inputs = node.args[0] if node.args and isinstance(node.args[0], list | tuple) else []
+    return [i for i, n in enumerate(inputs) if inputs.count(n) == 1 and is_own(n)]
