@@ -14,11 +14,16 @@ _ALL = slice(None, None, None)
 
 
 def fuse_channel_part(graph: Graph) -> None:
-    """Elements of ``chunk`` and ``split`` along the channels, and ``x[:, a:b]``."""
+    """Elements of ``chunk`` and ``split`` along the channels, and ``x[:, a:b]``; all channels are
+    the tensor itself."""
     for node in in_order(graph, operator.getitem):
         found = _of_split(node) or _of_slice(node)
         size = shape(found[0]) if found else None
-        if size is not None and len(size) == 4 and 0 < found[2] < size[1]:
+        if size is None or len(size) != 4:
+            continue
+        if found[2] == size[1]:
+            node.replace_all_uses_with(found[0])
+        elif found[2] > 0:
             replace_with(node, CHANNEL_PART, found)
     sweep(graph)
 
