@@ -101,6 +101,8 @@ inline int add_strided(CpuProgram& program, int source, const bindings::Array& w
         "a strided weight must be [out, source's channels, k, k] with k = 2 or 3 without padding, "
         "3 or 4 with a padding of 1");
   bindings::check_epilogue(program, spec, residual);
+  if (program.has_tiles() && !is_split(spec.out_channels))
+    return program.add<TileConv>(std::vector<int>{source}, spec, residual, 2, padding);
   return program.add<StridedConv>(source, spec, padding, residual);
 }
 

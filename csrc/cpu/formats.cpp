@@ -11,18 +11,27 @@ namespace esr {
 // where any reader wants them: the other way round their digits would be lost twice.
 void Program::choose_formats() {
   std::vector<bool> as_pixels(values_.size()), as_planes(values_.size());
+  std::vector<std::vector<Step*>> readers(values_.size());
   for (size_t s = steps_.size(); s-- > 0;) {
     Step& step = *steps_[s];
     const int made = results_[s];
     if (made >= 0) {
       const bool planes = as_planes[made] && !as_pixels[made];
       const Format wanted = planes ? Format::planes : Format::pixels;
-      if (step.can_make(wanted)) step.make(wanted);
+      const auto& by = readers[made];
+      if (by.size() == 1 && by[0]->can_read_lines() && step.can_make(Format::lines)) {
+        step.make(Format::lines);
+        by[0]->read_lines();
+      } else if (step.can_make(wanted)) {
+        step.make(wanted);
+      }
       values_[made].format = step.makes();
     }
-    for (size_t i = 0; i < step.reads().size(); ++i)
-      (step.reads_as(int(i)) == Format::pixels ? as_pixels : as_planes)[step.reads()[i].value] =
-          true;
+    for (size_t i = 0; i < step.reads().size(); ++i) {
+      const int value = step.reads()[i].value;
+      (step.reads_as(int(i)) == Format::pixels ? as_pixels : as_planes)[value] = true;
+      readers[value].push_back(&step);
+    }
   }
 }
 

@@ -17,16 +17,25 @@ uint16_t bfloat16_of(float v) {
 
 float rounded(float v) { return std::bit_cast<float>(uint32_t(bfloat16_of(v)) << 16); }
 
-// The input channel of a source that channel i of its slabs holds, and by which part of the weight
-// it is multiplied: the rounded one, or what rounding took (layout.h); -1: none.
+// What number i of a product meets: a channel of the source, -1: none; a place of the filter's row;
+// and which part of the weight, the rounded one, or what rounding took (layout.h), times `share`.
 struct Lane {
-  int channel;
+  int channel, place;
   bool rest;
+  float share;
 };
 
-Lane lane(int i, int channels) {
-  if (!is_split(channels)) return {i < channels ? i : -1, false};
-  return {i < 3 * channels ? i % channels : -1, i / channels == 2};
+// In half a slab, the middle place of three is in both products, by half: so no number is
+// multiplied by zero that the filter does not multiply.
+Lane lane(int i, int channels, int slab, int product, int kernel) {
+  const bool half = is_half(channels, slab);
+  const int first = first_place(channels, slab, kernel, product);
+  const int place = half ? first + i / kTileOutputs : first;
+  const float share = half && kernel == 3 && place == 1 ? .5f : 1.f;
+  const int number = slab * kSlab + (half ? i % kTileOutputs : i);  // of the pixel's
+  if (place >= kernel) return {-1, 0, false, 0};
+  if (!is_split(channels)) return {number < channels ? number : -1, place, false, share};
+  return {number < 3 * channels ? number % channels : -1, place, number / channels == 2, share};
 }
 
 int groups_of(int out, int group) { return (out + group - 1) / group; }
@@ -86,29 +95,32 @@ Buffer pack_groups(const double* weight, int groups, int out, int in, int group)
 }
 
 Buffer pack_tiles(const double* weight, int out, const std::vector<int>& sources, int kernel) {
-  int in = 0, slabs = 0;
-  for (int channels : sources) in += channels, slabs += slabs_of(channels);
-  const int groups_of_16 = (out + kTileOutputs - 1) / kTileOutputs;
-  Buffer packed(size_t(groups_of_16) * kernel * kernel * slabs * kSlab * kTileOutputs / 2);
+  int in = 0, products = 0;
+  for (int channels : sources) {
+    in += channels;
+    for (int slab = 0; slab < slabs_of(channels); ++slab)
+      products += kernel * products_of(channels, slab, kernel);
+  }
+  Buffer packed(size_t(groups_of(out, kTileOutputs)) * products * kSlab * kTileOutputs / 2);
   auto* to = reinterpret_cast<uint16_t*>(packed.data());
-  const auto number = [&](int o, int tap, int first, Lane l) -> uint16_t {
+  const auto number = [&](int o, int ky, int first, Lane l) -> uint16_t {
     if (o >= out || l.channel < 0) return 0;
-    const auto w = float(weight[(size_t(o) * in + first + l.channel) * kernel * kernel + tap]);
-    return bfloat16_of(l.rest ? w - rounded(w) : w);
+    const size_t row = (size_t(o) * in + first + l.channel) * kernel + ky;
+    const auto w = float(weight[row * kernel + l.place]);
+    return bfloat16_of(l.share * (l.rest ? w - rounded(w) : w));
   };
-  const auto tile = [&](int output, int tap, int first, int slab, int channels) {
+  const auto tile = [&](int output, int ky, int first, auto&& lane_of) {
     for (int pair = 0; pair < kSlab / 2; ++pair)
       for (int o = output; o < output + kTileOutputs; ++o)
-        for (int i = 2 * pair; i < 2 * pair + 2; ++i)
-          *to++ = number(o, tap, first, lane(slab * kSlab + i, channels));
+        for (int i = 2 * pair; i < 2 * pair + 2; ++i) *to++ = number(o, ky, first, lane_of(i));
   };
   for (int group = 0; group < out; group += 2 * kTileOutputs)
     for (int ky = 0; ky < kernel; ++ky)
       for (int s = 0, first = 0; s < int(sources.size()); first += sources[s++])
         for (int slab = 0; slab < slabs_of(sources[s]); ++slab)
-          for (int kx = 0; kx < kernel; ++kx)
+          for (int product = 0; product < products_of(sources[s], slab, kernel); ++product)
             for (int o = group; o < out && o < group + 2 * kTileOutputs; o += kTileOutputs)
-              tile(o, ky * kernel + kx, first, slab, sources[s]);
+              tile(o, ky, first, [&](int i) { return lane(i, sources[s], slab, product, kernel); });
   return packed;
 }
 

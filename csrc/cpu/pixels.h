@@ -33,6 +33,15 @@ ESR_INLINE void store_pixel(float* pixel, Vec low, Vec high) {
 #endif
 }
 
+// A pixel of half a slab.
+ESR_INLINE void store_half_pixel(float* pixel, Vec v) {
+#if defined(__AVX512BF16__)
+  *reinterpret_cast<HalfLine*>(pixel) = (HalfLine)_mm512_cvtneps_pbh((__m512)v);
+#else
+  *reinterpret_cast<HalfLine*>(pixel) = __builtin_convertvector(rounded_bits(v), HalfLine);
+#endif
+}
+
 // 16 of a pixel's channels: half 0 or 1.
 ESR_INLINE Vec load_half(const float* pixel, int half) {
   const HalfLine bits = reinterpret_cast<const HalfLine*>(pixel)[half];

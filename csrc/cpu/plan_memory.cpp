@@ -13,14 +13,16 @@ void clear_planes_guards(float* row, const Geometry& g, int channels) {
 // The pixel after the last one is a guard too.
 void clear_pixels_guards(float* row, const Geometry& g, int channels) {
   for (int slab = 0; slab < slabs_of(channels); ++slab, row += g.slab_stride()) {
-    std::fill_n(row, kPixelFloats, 0.f);
-    std::fill_n(row + size_t(g.width + 1) * kPixelFloats, kPixelFloats, 0.f);
+    const int floats = pixel_floats(channels, slab);
+    std::fill_n(row, floats, 0.f);
+    std::fill_n(row + size_t(g.width + 1) * floats, floats, 0.f);
   }
 }
 
 // Of a ring or a buffer of so many tile rows.
 template <class Rows>
 void clear_guards_of(float* row, const Rows& of, int tile_rows) {
+  if (of.format == Format::lines) return;  // there are none
   const auto clear = of.format == Format::planes ? clear_planes_guards : clear_pixels_guards;
   const size_t stride = of.geometry.row_stride(of.channels, of.format);
   for (int y = 0; y < tile_rows * kTile; ++y, row += stride) clear(row, of.geometry, of.channels);

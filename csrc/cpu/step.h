@@ -88,6 +88,9 @@ class Step {
   virtual Format makes() const { return Format::planes; }
   virtual bool can_make(Format format) const { return format == makes(); }
   virtual void make(Format /*format*/) {}
+  // Of a step that would rather read lines, as the only reader of a value that can be made so.
+  virtual bool can_read_lines() const { return false; }
+  virtual void read_lines() {}
   // Lets it read another value in the place of this one, which has the other format.
   void redirect(int read, int value) { reads_[read].value = value; }
 

@@ -15,7 +15,7 @@ namespace ESR_ISA {
 
 struct EmulatedTile {
   bool loaded = false;
-  uint8_t bytes[16][64];
+  alignas(64) uint8_t bytes[16][64];
 };
 
 // Of one thread.

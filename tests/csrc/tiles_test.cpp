@@ -12,6 +12,7 @@
 #include "kernels.cpp"
 #include "steps.h"
 #include "steps/tile_conv.h"
+#include "tile_checks.h"
 
 namespace {
 
@@ -21,37 +22,6 @@ using test::expect;
 using test::Framed;
 using test::Planes;
 using test::Random;
-
-double rounded(double v) {
-  int exponent = 0;
-  std::frexp(v, &exponent);
-  return v == 0 || std::isnan(v)
-             ? v
-             : std::ldexp(std::nearbyint(std::ldexp(v, 8 - exponent)), exponent - 8);
-}
-
-Planes integers(int channels, int height, int width, Random& random) {
-  Planes planes(channels, height, width);
-  for (double& v : planes.data) v = std::round(3 * random());
-  return planes;
-}
-
-Conv integer_conv(int out, int in, int kernel, Random& random) {
-  Conv conv(out, in, kernel, random);
-  for (double& w : conv.weight) w = std::round(w * std::sqrt(in * kernel * kernel));
-  for (double& b : conv.bias) b = std::round(10 * b);
-  return conv;
-}
-
-// A convolution that hands its source on.
-Conv identity(int channels) {
-  Random none(0);
-  Conv conv(channels, channels, 1, none);
-  std::fill(conv.weight.begin(), conv.weight.end(), 0);
-  std::fill(conv.bias.begin(), conv.bias.end(), 0);
-  for (int c = 0; c < channels; ++c) conv.weight[size_t(c) * channels + c] = 1;
-  return conv;
-}
 
 bool is_linear(Act act) { return act == Act::none || act == Act::relu || act == Act::lrelu; }
 
@@ -72,26 +42,14 @@ struct Case {
   }
 };
 
-// A first run on NaN leaves nothing else in the memory that the second one finds.
-void run_after_nan(esr::Program& program, std::vector<Framed>& inputs, Framed& ours,
-                   const Case& c) {
-  std::vector<Framed> nans;
-  std::vector<esr::Picture> in, bad;
-  for (Framed& p : inputs) in.push_back(p.picture());
-  for (const Framed& p : inputs) nans.push_back(p.filled(NAN));
-  for (Framed& p : nans) bad.push_back(p.picture());
-  program.run(bad, {ours.picture()}, 1, c.height, c.width, c.threads);
-  program.run(in, {ours.picture()}, 1, c.height, c.width, c.threads);
-}
-
 void test_conv(const esr::Kernels& kernels, const Case& c) {
   Random random(c.out * 1000 + c.width);
   esr::Program program(kernels, true);
   int in = 0;
   for (int channels : c.ins) in += channels;
-  const Planes x = integers(in, c.height, c.width, random);
-  const Planes u = integers(c.out, c.height, c.width, random);
-  const Conv conv = integer_conv(c.out, in, c.kernel, random);
+  const Planes x = test::integers(in, c.height, c.width, random);
+  const Planes u = test::integers(c.out, c.height, c.width, random);
+  const Conv conv = test::integer_conv(c.out, in, c.kernel, random);
   std::vector<Framed> pictures;
   std::vector<int> sources;
   for (int first = 0, s = 0; s < int(c.ins.size()); first += c.ins[s++]) {
@@ -104,11 +62,11 @@ void test_conv(const esr::Kernels& kernels, const Case& c) {
   const int residual = c.residual ? test::input(program, c.out) : -1;
   if (c.residual) pictures.emplace_back(u);
   int value = program.add<esr::TileConv>(sources, conv.spec(c.act, .5f), residual);
-  const Conv last = identity(c.out);
+  const Conv last = test::identity(c.out);
   if (c.as_pixels) value = program.add<esr::TileConv>(std::vector<int>{value}, last.spec(), -1);
   program.add<esr::Output>(value, 1, -1);
   Framed ours(c.out, c.height, c.width);
-  run_after_nan(program, pictures, ours, c);
+  test::run_after_nan(program, pictures, ours, c.height, c.width, c.threads);
   const bool rounds = c.as_pixels && !esr::is_split(c.out);
   double worst = 0;
   for (int o = 0; o < c.out; ++o)
@@ -116,7 +74,7 @@ void test_conv(const esr::Kernels& kernels, const Case& c) {
       for (int i = 0; i < c.width; ++i) {
         const double sum = conv.sum(x, o, y - c.kernel / 2, i - c.kernel / 2);
         double exact = test::with_act(sum, c.act, .5, c.residual ? u.get(o, y, i) : 0);
-        if (rounds && is_linear(c.act)) exact = rounded(exact);
+        if (rounds && is_linear(c.act)) exact = test::rounded(exact);
         const double allowed = is_linear(c.act) ? 0
                                                 : std::fabs(exact) * (rounds ? 1. / 200 : 1e-6) +
                                                       (rounds ? 1e-4 : 1e-5);
@@ -166,36 +124,110 @@ void test_picture(const esr::Kernels& kernels) {
   expect(worst < 1e-4, "a picture loses digits: " + std::to_string(worst));
 }
 
+std::string named(const char* what, int out, int in, int height, int width) {
+  return std::string(what) + " " + std::to_string(in) + "->" + std::to_string(out) + ", " +
+         std::to_string(height) + "x" + std::to_string(width);
+}
+
 // Between convolutions on tiles one that knows planes only, and a residual that it makes.
 void test_formats(const esr::Kernels& kernels, int height, int width) {
   Random random(width);
-  const Planes x = integers(28, height, width, random);
-  Conv filters = integer_conv(28, 1, 3, random);
+  const Planes x = test::integers(28, height, width, random);
+  Conv filters = test::integer_conv(28, 1, 3, random);
   esr::Program program(kernels, true);
-  const Conv same = identity(28);
+  const Conv same = test::identity(28);
   const int a =
       program.add<esr::TileConv>(std::vector<int>{test::input(program, 28)}, same.spec(), -1);
   const int b = program.add<esr::Depthwise3x3>(a, filters.spec(), -1);
   const int c = program.add<esr::TileConv>(std::vector<int>{a}, same.spec(), b);
   program.add<esr::Output>(program.add<esr::TileConv>(std::vector<int>{c}, same.spec(), b), 1, -1);
-  std::vector<Framed> in = {Framed(x)};
-  Framed ours(28, height, width);
-  Case size{};
-  size.height = height, size.width = width, size.threads = 1;
-  run_after_nan(program, in, ours, size);
-  double worst = 0;
+  Planes exact = x;
   for (int o = 0; o < 28; ++o)
     for (int y = 0; y < height; ++y)
-      for (int i = 0; i < width; ++i) {
-        const double exact = x.get(o, y, i) + 2 * filters.filtered(x, o, y - 1, i - 1);
-        worst = test::worse(worst, std::fabs(exact - ours.at(o, y, i)));
+      for (int i = 0; i < width; ++i) exact.at(o, y, i) += 2 * filters.filtered(x, o, y - 1, i - 1);
+  test::expect_exact(program, x, exact, named("formats", 28, 28, height, width));
+}
+
+void test_strided(const esr::Kernels& kernels, int kernel, int padding, int out, int in, int height,
+                  int width) {
+  Random random(out * 1000 + width);
+  const Planes x = test::integers(in, height, width, random);
+  const Conv conv = test::integer_conv(out, in, kernel, random);
+  esr::Program program(kernels, true);
+  const std::vector<int> source = {test::input(program, in)};
+  program.add<esr::Output>(program.add<esr::TileConv>(source, conv.spec(), -1, 2, padding), 1, -1);
+  Planes exact = apply(conv, x, 2, padding);
+  for (double& y : exact.data) y = test::rounded(y);
+  test::expect_exact(program, x, exact,
+                     named("strided", out, in, height, width) + " k" + std::to_string(kernel));
+}
+
+// To twice the size: sums of sixteenths, as pixels, which another convolution hands on.
+void test_bilinear(const esr::Kernels& kernels, int channels, int height, int width) {
+  Random random(channels * 1000 + width);
+  const Planes x = test::integers(channels, height, width, random);
+  esr::Program program(kernels, true);
+  const int value = test::input(program, channels);
+  const esr::Resolution twice =
+      program.axes().sampled(program.resolution(value), esr::Sampling::enlarging(2));
+  const Conv same = test::identity(channels);
+  const std::vector<int> larger = {program.add<esr::Bilinear>(value, twice)};
+  program.add<esr::Output>(program.add<esr::TileConv>(larger, same.spec(), -1), 1, -1);
+  Planes exact(channels, 2 * height, 2 * width);
+  const auto near = [&](int c, int i, int j) {
+    return x.get(c, std::clamp(i, 0, height - 1), std::clamp(j, 0, width - 1));
+  };
+  for (int c = 0; c < channels; ++c)
+    for (int i = 0; i < 2 * height; ++i)
+      for (int j = 0; j < 2 * width; ++j) {
+        const int di = i % 2 ? 1 : -1, dj = j % 2 ? 1 : -1;
+        exact.at(c, i, j) =
+            test::rounded((9 * near(c, i / 2, j / 2) + 3 * near(c, i / 2 + di, j / 2) +
+                           3 * near(c, i / 2, j / 2 + dj) + near(c, i / 2 + di, j / 2 + dj)) /
+                          16);
       }
-  expect(worst == 0, "formats: off by " + std::to_string(worst));
+  test::expect_exact(program, x, exact, named("bilinear", channels, channels, height, width));
+}
+
+// Sums that are shuffled to four times the size, on the picture itself.
+void test_shuffled(const esr::Kernels& kernels, int colours, bool skip, int height, int width) {
+  Random random(colours * 1000 + width);
+  const Planes x = test::integers(colours, height, width, random);
+  const Conv conv = test::integer_conv(16 * colours, colours, 3, random);
+  esr::Program program(kernels, true);
+  const int value = test::input(program, colours);
+  const std::vector<int> source = {value};
+  program.add<esr::Output>(program.add<esr::TileConv>(source, conv.spec(Act::relu), -1), 4,
+                           skip ? value : -1);
+  Planes exact(colours, 4 * height, 4 * width);
+  for (int c = 0; c < colours; ++c)
+    for (int i = 0; i < 4 * height; ++i)
+      for (int j = 0; j < 4 * width; ++j)
+        exact.at(c, i, j) =
+            std::max(0., conv.sum(x, 16 * c + i % 4 * 4 + j % 4, i / 4 - 1, j / 4 - 1)) +
+            (skip ? x.get(c, i / 4, j / 4) : 0);
+  test::expect_exact(program, x, exact, named("shuffled", colours, colours, height, width));
+}
+
+void test_sizes(const esr::Kernels& kernels) {
+  for (int kernel : {2, 3, 4})
+    for (int padding : {0, 1}) {
+      if (!esr::is_strided_size(kernel, padding)) continue;
+      for (int width : {3, 4, 33, 34, 63, 64, 65, 66, 131, 200})
+        test_strided(kernels, kernel, padding, 16, 16, 9, width);
+      for (int in : {3, 20, 46}) test_strided(kernels, kernel, padding, 48, in, 12, 37);
+    }
+  for (int width : {1, 8, 33, 70}) test_bilinear(kernels, 16, 5, width);
+  for (int channels : {11, 20, 46, 64}) test_bilinear(kernels, channels, 3, 9);
+  for (int width : {1, 3, 4, 15, 18, 64, 67}) test_shuffled(kernels, 3, true, 5, width);
+  test_shuffled(kernels, 1, false, 7, 20);
+  test_shuffled(kernels, 3, false, 2, 33);
 }
 
 void test_kernels(const esr::Kernels& kernels) {
   const int before = test::failures;
   test_convs(kernels);
+  test_sizes(kernels);
   test_picture(kernels);
   for (int width : {1, 31, 64, 66}) test_formats(kernels, 7, width);
   std::printf("%s %s\n", kernels.name, test::failures == before ? "passed" : "failed");

@@ -20,8 +20,14 @@ class Bilinear : public Step {
   size_t scratch_floats(const SourceRows* sources) const override;
   void run(const TileRow& at) const override;
 
+  Format makes() const override { return format_; }
+  bool can_make(Format format) const override;
+  void make(Format format) override { format_ = format; }
+
  private:
-  void (*kernel_)(const BilinearRow&);
+  void (*to_planes_)(const BilinearRow&);
+  void (*to_pixels_)(const BilinearRow&);  // null where there are no tiles
+  Format format_ = Format::planes;
 };
 
 }  // namespace esr

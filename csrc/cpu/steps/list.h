@@ -22,8 +22,10 @@
 // Of instruction sets with matrix tiles only.
 #define ESR_FOR_EACH_TILE_KERNEL(X) \
   X(tile_conv, TileConvRow)         \
+  X(bilinear_pixels, BilinearRow)   \
   X(to_pixels, FormatRow)           \
-  X(to_planes, FormatRow)
+  X(to_planes, FormatRow)           \
+  X(shuffle_lines, ShuffleRow)
 
 namespace esr {
 #define ESR_DECLARE(kernel, Row) struct Row;
@@ -50,7 +52,9 @@ ESR_FOR_EACH_TILE_KERNEL(ESR_DECLARE)
 #include "strided_conv_rows.h"
 #include "window_variance_rows.h"
 #ifdef ESR_TILES
+#include "bilinear_pixels_rows.h"
 #include "format_rows.h"
+#include "output_lines_rows.h"
 #include "tile_conv_rows.h"
 #endif
 #endif

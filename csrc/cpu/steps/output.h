@@ -19,8 +19,14 @@ class Output : public Step {
   Output(Program& program, int value, int factor, int skip);  // skip: a value, or -1
   void run(const TileRow& at) const override;
 
+  Format reads_as(int read) const override { return read == 0 ? format_ : Format::planes; }
+  bool can_read_lines() const override { return factor_ == 4 && of_lines_; }
+  void read_lines() override { format_ = Format::lines; }
+
  private:
-  void (*kernel_)(const ShuffleRow&);
+  void (*of_planes_)(const ShuffleRow&);
+  void (*of_lines_)(const ShuffleRow&);  // null where there are no tiles
+  Format format_ = Format::planes;
   int factor_, picture_;
 };
 

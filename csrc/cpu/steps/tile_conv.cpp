@@ -6,9 +6,9 @@
 namespace esr {
 namespace {
 
-std::vector<Read> reads_of(const std::vector<int>& sources, int kernel, int residual) {
+std::vector<Read> reads_of(const std::vector<int>& sources, Window window, int residual) {
   std::vector<Read> reads;
-  for (int source : sources) reads.push_back({source, Window::around(kernel / 2)});
+  for (int source : sources) reads.push_back({source, window});
   if (residual >= 0) reads.push_back({residual, {}});
   return reads;
 }
@@ -19,16 +19,24 @@ std::vector<int> channels_of(const Program& program, const std::vector<int>& val
   return channels;
 }
 
+// With a stride of 1 it stays.
+Resolution resolution_of(Program& program, const std::vector<int>& sources, Sampling rule) {
+  const Resolution common = program.common_resolution(sources);
+  return rule.stride == 1 ? common : program.axes().sampled(common, rule);
+}
+
 }  // namespace
 
-TileConv::TileConv(const Program& program, const std::vector<int>& sources, const ConvSpec& spec,
-                   int residual)
-    : Step(reads_of(sources, spec.kernel, residual), spec.out_channels,
-           program.common_resolution(sources)),
+TileConv::TileConv(Program& program, const std::vector<int>& sources, const ConvSpec& spec,
+                   int residual, int stride, int padding)
+    : Step(reads_of(sources, Window{padding, spec.kernel - 1 - padding, stride}, residual),
+           spec.out_channels, resolution_of(program, sources, {spec.kernel, stride, 1, padding})),
       kernel_(program.kernels().tile_conv),
       format_(is_split(spec.out_channels) ? Format::planes : Format::pixels),
       sources_(int(sources.size())),
       kernel_size_(spec.kernel),
+      stride_(stride),
+      padding_(padding),
       has_residual_(residual >= 0),
       weight_(
           pack_tiles(spec.weight, spec.out_channels, channels_of(program, sources), spec.kernel)),
@@ -41,23 +49,27 @@ TileConv::TileConv(const Program& program, const std::vector<int>& sources, cons
 
 Format TileConv::reads_as(int read) const { return read < sources_ ? Format::pixels : format_; }
 
-// Pictures stay exact.
+// Pictures stay exact. Planes are made of 64 pixels at a time, and so many of a stride may reach
+// beyond the sources' rows.
 bool TileConv::can_make(Format format) const {
-  return format == Format::planes || !is_split(channels());
+  if (format == Format::lines) return stride_ == 1 && !has_residual_;
+  return format == Format::planes ? stride_ == 1 : !is_split(channels());
 }
 
 // Sums, and a list of the products of each row.
 size_t TileConv::scratch_floats(const SourceRows* sources) const {
-  size_t slabs = 0;
-  for (int s = 0; s < sources_; ++s) slabs += slabs_of(sources[s].channels);
-  const size_t products = kTile * slabs * kernel_size_ * kernel_size_;
-  return kTileBlocks * kBlockFloats + products * sizeof(TileStep) / sizeof(float);
+  size_t products = 0;  // of a filter's row
+  for (int s = 0; s < sources_; ++s)
+    for (int slab = 0; slab < slabs_of(sources[s].channels); ++slab)
+      products += products_of(sources[s].channels, slab, kernel_size_);
+  const size_t steps = kTile * kernel_size_ * products;
+  return kTileBlocks * kBlockFloats + steps * sizeof(TileStep) / sizeof(float);
 }
 
 void TileConv::run(const TileRow& at) const {
-  kernel_({at.geometry, at.sources, sources_, kernel_size_, channels(), weight_.data(),
-           bias_.data(), act_, slope_, format_, has_residual_ ? at.sources[sources_].row : nullptr,
-           at.out, at.rows, at.scratch});
+  kernel_({at.geometry, at.sources, sources_, kernel_size_, stride_, padding_, channels(),
+           weight_.data(), bias_.data(), act_, slope_, format_,
+           has_residual_ ? at.sources[sources_].row : nullptr, at.out, at.rows, at.scratch});
 }
 
 }  // namespace esr

@@ -29,10 +29,14 @@ inline int list_steps(const TileConvRow& r, int row, TileStep* step) {
   const TileStep* const first = step;
   for (int ky = 0; ky < r.kernel; ++ky) {
     for (int s = 0; s < r.source_count; ++s) {
-      const float* pixels = r.sources[s].row[row + ky] + (1 - r.kernel / 2) * kPixelFloats;
-      for (int slab = slabs_of(r.sources[s].channels); slab > 0; --slab) {
-        for (int kx = 0; kx < r.kernel; ++kx) (step++)->pixels = pixels + kx * kPixelFloats;
-        pixels += r.geometry->slab_stride();
+      const int channels = r.sources[s].channels;
+      const float* slab_row = r.sources[s].row[row * r.stride + ky];
+      for (int slab = 0; slab < slabs_of(channels); ++slab) {
+        const int floats = pixel_floats(channels, slab);
+        const float* pixels = slab_row + (1 - r.padding) * floats;
+        for (int i = 0; i < products_of(channels, slab, r.kernel); ++i)
+          *step++ = {pixels + first_place(channels, slab, r.kernel, i) * floats, floats, 0};
+        slab_row += r.sources[s].geometry->slab_stride();
       }
     }
   }
@@ -41,19 +45,20 @@ inline int list_steps(const TileConvRow& r, int row, TileStep* step) {
   return count;
 }
 
-// kTiles * 16 output channels of 16 pixels, pixel `at` floats from those of the steps and the
-// others `stride` bytes apart. Calls between(step) after each product.
+// kTiles * 16 output channels of 16 pixels, the first of which is pixel x of the steps, and the
+// others `stride` pixels apart. Calls between(step) after each product.
 //
 // Four tiles and no more: beside another process's tiles on the same core the processor has few
 // registers to rename them to, and a loop over all eight then runs at a quarter of its speed.
 template <int kTiles, class Between>
-ESR_INLINE void tile_products(const TileStep* step, int count, size_t at, size_t stride,
+ESR_INLINE void tile_products(const TileStep* step, int count, size_t x, size_t stride,
                               const float* weight, const float* bias, float* sums,
                               Between&& between) {
   tile_load<0>(bias, 0);
   if constexpr (kTiles == 2) tile_load<1>(bias + kTileOutputs, 0);
   for (const TileStep* const end = step + count; step < end; ++step) {
-    tile_load<2>(step->pixels + at, stride);
+    const size_t floats = step->pixel_floats;
+    tile_load<2>(step->pixels + x * floats, stride * floats * sizeof(float));
     tile_load<3>(weight, 64);
     tile_dot<0, 2, 3>();
     if constexpr (kTiles == 2) tile_load<3>(weight + kTileFloats, 64);
@@ -67,13 +72,16 @@ ESR_INLINE void tile_products(const TileStep* step, int count, size_t at, size_t
 
 template <Act kAct, int kTiles>
 ESR_INLINE void finish_pixel(const float* sums, float slope, const float* residual, float* out) {
-  Vec half[2] = {};
+  Vec half[kTiles];
   ESR_UNROLL
   for (int t = 0; t < kTiles; ++t) {
     const Vec u = residual ? load_half(residual, t) : splat(0.f);
     half[t] = epilogue<kAct, AsBfloat16>(load(sums + t * kLanes), slope, residual, u);
   }
-  store_pixel(out, half[0], half[1]);
+  if constexpr (kTiles == 2)
+    store_pixel(out, half[0], half[1]);
+  else
+    store_half_pixel(out, half[0]);
 }
 
 // The epilogue of a block as pixels, piece by piece.
@@ -82,22 +90,22 @@ class PixelsFinisher {
  public:
   ESR_INLINE PixelsFinisher(const TileConvRow& r, const TileBlock& b) : slope_(r.slope) {
     if (!b.sums) return;
-    const size_t at = b.output / kSlab * r.geometry->slab_stride() + (b.x + 1) * kPixelFloats;
+    floats_ = b.tiles == 2 ? kPixelFloats : kPixelFloats / 2;
+    const size_t at = b.output / kSlab * r.geometry->slab_stride() + size_t(b.x + 1) * floats_;
     sums_ = b.sums;
     out_ = r.out[b.row] + at;
     residual_ = r.residual ? r.residual[b.row] + at : nullptr;
     inside_ = r.geometry->width - b.x;
-    both_ = b.tiles == 2;
   }
   // All pixels before this one.
   ESR_INLINE void until(int pixel) {
     for (const int end = pixel < inside_ ? pixel : inside_; done_ < end; ++done_) {
-      const float* residual = residual_ ? residual_ + done_ * kPixelFloats : nullptr;
+      const float* residual = residual_ ? residual_ + done_ * floats_ : nullptr;
       const float* const sums = sums_ + done_ * kSlab;
-      if (both_)
-        finish_pixel<kAct, 2>(sums, slope_, residual, out_ + done_ * kPixelFloats);
+      if (floats_ == kPixelFloats)
+        finish_pixel<kAct, 2>(sums, slope_, residual, out_ + done_ * floats_);
       else
-        finish_pixel<kAct, 1>(sums, slope_, residual, out_ + done_ * kPixelFloats);
+        finish_pixel<kAct, 1>(sums, slope_, residual, out_ + done_ * floats_);
     }
   }
 
@@ -105,8 +113,34 @@ class PixelsFinisher {
   const float* sums_ = nullptr;
   const float* residual_ = nullptr;
   float* out_ = nullptr;
-  int inside_ = 0, done_ = 0;
-  bool both_ = false;
+  int inside_ = 0, done_ = 0, floats_ = kPixelFloats;
+  const float slope_;
+};
+
+// As lines.
+template <Act kAct>
+class LinesFinisher {
+ public:
+  ESR_INLINE LinesFinisher(const TileConvRow& r, const TileBlock& b) : slope_(r.slope) {
+    if (!b.sums) return;
+    sums_ = b.sums;
+    stride_ = r.geometry->line_stride();
+    out_ = r.out[b.row] + b.output / kTileOutputs * stride_ + size_t(b.x) * kPixelFloats;
+    inside_ = r.geometry->width - b.x;
+    tiles_ = b.tiles;
+  }
+  ESR_INLINE void until(int pixel) {
+    for (const int end = pixel < inside_ ? pixel : inside_; done_ < end; ++done_)
+      for (int t = 0; t < tiles_; ++t)
+        store(out_ + t * stride_ + done_ * kPixelFloats,
+              epilogue<kAct>(load(sums_ + done_ * kSlab + t * kLanes), slope_, nullptr));
+  }
+
+ private:
+  const float* sums_ = nullptr;
+  float* out_ = nullptr;
+  size_t stride_ = 0;
+  int inside_ = 0, done_ = 0, tiles_ = 0;
   const float slope_;
 };
 
@@ -146,7 +180,6 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
   TileStep* const steps = reinterpret_cast<TileStep*>(r.scratch + kTileBlocks * kBlockFloats);
   int count = 0;
   for (int row = 0; row < r.rows; ++row) count = list_steps(r, row, steps + row * count);
-  const size_t stride = pixel_stride * kPixelFloats * sizeof(float);
   TileBlock b{}, last{}, older{};
   int turn = 0;
   for (int first = 0; first < r.geometry->width; first += pixel_stride * kTilePixels) {
@@ -159,12 +192,12 @@ inline void tile_conv_blocks(const TileConvRow& r, int pixel_stride) {
           Finisher finisher(r, older);
           const auto between = [&](const TileStep& step) { finisher.until(step.finished); };
           const TileStep* const here = steps + b.row * count;
-          const size_t at = size_t(b.x) * kPixelFloats;
           const float* const bias = r.bias + b.output;
+          const size_t x = size_t(b.x) * r.stride, stride = size_t(pixel_stride) * r.stride;
           if (b.tiles == 2)
-            tile_products<2>(here, count, at, stride, weight, bias, sums, between);
+            tile_products<2>(here, count, x, stride, weight, bias, sums, between);
           else
-            tile_products<1>(here, count, at, stride, weight, bias, sums, between);
+            tile_products<1>(here, count, x, stride, weight, bias, sums, between);
           older = last;
           last = b;
           last.sums = sums;
@@ -184,6 +217,8 @@ inline void tile_conv(const TileConvRow& r) {
   with_act(r.act, [&]<Act kAct>() {
     if (r.format == Format::planes)
       tile_conv_blocks<PlanesFinisher<kAct>>(r, kTile);
+    else if (r.format == Format::lines)
+      tile_conv_blocks<LinesFinisher<kAct>>(r, 1);
     else
       tile_conv_blocks<PixelsFinisher<kAct>>(r, 1);
   });

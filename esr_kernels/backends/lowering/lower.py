@@ -6,6 +6,9 @@ returns the op's results. A backend that has a step for more of an op replaces i
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from ...formula import simplest
 from .program import Builder, Shuffled
 
@@ -60,7 +63,17 @@ def esa(b: Builder, x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4) -> int:
     a = b.conv([x], w1, b1)
     small = b.max_pool(b.strided_conv(a, w2, b2), kernel=7, stride=3)
     e = b.resample(b.conv([small], w3, b3), "bilinear", like=x)
-    return b.conv([b.conv([a], w_f, b_f, residual=e)], w4, b4, "gate", residual=x)
+    return b.conv([a, e], *_after(w_f, b_f, w4, b4), "gate", residual=x)
+
+
+def _after(first, first_bias, second, second_bias) -> tuple[Tensor, Tensor | None]:
+    """The 1x1 convolution of [a, e] that is ``second(first(a) + e)``."""
+    outer = second.flatten(1).double()
+    weight = torch.cat([outer @ first.flatten(1).double(), outer], dim=1)[..., None, None]
+    if first_bias is None:
+        return weight, second_bias
+    bias = outer @ first_bias.double()
+    return weight, bias if second_bias is None else bias + second_bias
 
 
 def conv3x3_pixel_shuffle(b: Builder, x, weight, bias, upscale_factor, skip) -> Shuffled:
