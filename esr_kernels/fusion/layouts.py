@@ -49,7 +49,7 @@ def rearranged(node: Node, sides: Sides, read: Callable[[Any], Any], channels: i
         return None
     name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
     of_torch = node.op == "call_method" or getattr(torch, name, None) is node.target
-    source, *rest = node.args
+    _, *rest = node.args
     try:
         if node.target is operator.getitem:
             return _index(sides, *rest)

@@ -34,9 +34,29 @@ class Lengths:
 
     def origin(self, picture: Node) -> Node:
         """The first node of which the picture has height and width."""
-        while (before := sizes.source(self.made.get(picture, picture))) is not picture:
+        while True:
+            before = sizes.source(self.made.get(picture, picture))
+            before = self._given_size(before) or before
+            if before is picture:
+                return picture
             picture = before
-        return picture
+
+    def _given_size(self, node: Node) -> Node | None:
+        """The node whose height and width were written where this one was shaped."""
+        if node.target not in ("view", "reshape", torch.reshape) or len(shape(node) or ()) != 4:
+            return None
+        if len(node.args) == 2 and is_shape(node.args[1]):
+            like = node.args[1].args[0]
+            return like if len(shape(like) or ()) == 4 else None
+        given = node.args[1] if len(node.args) == 2 else node.args[1:]
+        if not isinstance(given, list | tuple) or len(given) != 4:
+            return None
+        rows, columns = map(self._read, given[2:])
+        if not (isinstance(rows, list) and isinstance(columns, list)):
+            return None
+        (origin, _), *more = rows
+        fits = not more and rows == [(origin, 2)] and columns == [(origin, 3)]
+        return origin if fits else None
 
     def axes_of(self, length: Any, layout: Layout) -> tuple[int, ...] | int | None:
         """The axes of the layout's picture whose product the length is in every picture, or a

@@ -67,9 +67,8 @@ class _Tokens:
             if found.is_picture:
                 node.replace_all_uses_with(found.picture)
             return
-        for rewriting in (self.pooled, self.spread, self.linear, self.norm, self.function):
-            if rewriting(node):
-                return
+        rules = (self.pooled, self.spread, self.linear, self.norm, self.parts, self.function)
+        any(rule(node) for rule in rules)
 
     def moved(self, node: Node) -> Layout | None:
         """The layout of a result that holds the numbers of the node's first argument."""
@@ -178,6 +177,26 @@ class _Tokens:
                 new.meta.update(path=paths(node)[-1], shape=its)
             made = Layout(picture, like.sides, like.whole)
             self.finish(node, made, like.picture)
+        return True
+
+    def parts(self, node: Node) -> bool:
+        """``chunk`` and ``split`` of the channels, which are last."""
+        name = getattr(node.target, "__name__", node.target)
+        if name not in ("chunk", "split") or (like := self.on_channels(node)) is None:
+            return False
+        given = dict(zip(("parts", "dim"), node.args[1:], strict=False)) | node.kwargs
+        parts, dim = given.get("parts"), given.get("dim", 0)
+        elements = [u for u in node.users if calls(u, operator.getitem)]
+        last = dim in (-1, len(like.sides) - 1)
+        if not last or parts is None or len(given) != 2 or len(elements) != len(node.users):
+            return False
+        with self.graph.inserting_before(node):
+            split = self.graph.call_method(name, (like.picture, parts), {"dim": 1})
+            split.meta.update(path=paths(node)[-1])
+        n, _, h, w = shape(like.picture)
+        for element in elements:
+            size = (n, shape(element)[-1], h, w)
+            self.make(element, like, size, operator.getitem, (split, element.args[1]))
         return True
 
     def function(self, node: Node) -> bool:
