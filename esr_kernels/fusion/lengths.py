@@ -107,7 +107,7 @@ class Lengths:
             if (layout := self._layout(node)) is not None and layout.picture is not node:
                 node = layout.picture
                 continue
-            known = called_op(node) is not None or calls(node, *_ONE_BATCH)
+            known = called_op(node) or calls(node, *_ONE_BATCH) or is_pooled(node, keepdim=True)
             size = shape(node) or ()
             near = [n for n in node.all_input_nodes if (shape(n) or ())[:1] == size[:1]]
             near = [n for n in near if n.op != "get_attr"] if known and size else []

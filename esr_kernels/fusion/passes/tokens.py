@@ -228,7 +228,10 @@ class _Tokens:
                 whole = like.whole == WHOLE and shape(a) == shape(node) and a not in self.closed
                 origin = self.lengths.origin(like.picture)
                 return (entered(a, like, origin) if whole else None) or _NONE
-            if own.sides == like.sides and self.alike(own.picture, like.picture):
+            same = shape(own.picture) == shape(like.picture) and own.whole == like.whole
+            # Sides of one axis each are equal in every picture, or the sum itself spreads them.
+            apart = same and all(len(side) < 2 for side in own.sides)
+            if own.sides == like.sides and (apart or self.alike(own.picture, like.picture)):
                 return own.picture
             pairs = zip(own.sides[::-1], like.sides[::-1], strict=False)
             spread = own.whole == PIXEL and len(own.sides) == len(like.sides)
