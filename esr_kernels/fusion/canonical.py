@@ -166,6 +166,10 @@ def _layer_norm_module(m: nn.LayerNorm) -> Callable:
     return lambda x: Call(F.layer_norm, (x, m.normalized_shape, m.weight, m.bias, m.eps))
 
 
+def _linear_module(m: nn.Linear) -> Callable:
+    return lambda x: Call(F.linear, (x, m.weight, m.bias))
+
+
 def _max_pool_module(m: nn.MaxPool2d) -> Callable:
     shape = (m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices)
     return lambda x: _max_pool(x, *shape)
@@ -176,7 +180,9 @@ MODULES: dict[type, Callable] = {
     nn.Conv2d: _conv_module,
     nn.Identity: lambda m: _same,
     nn.AdaptiveAvgPool2d: lambda m: lambda x: Call(F.adaptive_avg_pool2d, (x, m.output_size)),
+    nn.Flatten: lambda m: lambda x: Call(torch.flatten, (x, m.start_dim, m.end_dim)),
     nn.LayerNorm: _layer_norm_module,
+    nn.Linear: _linear_module,
     nn.Dropout: _dropout_module,
     nn.Dropout2d: _dropout_module,
     nn.PixelShuffle: lambda m: lambda x: _pixel_shuffle(x, m.upscale_factor),

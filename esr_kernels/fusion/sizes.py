@@ -33,10 +33,10 @@ def divided(size: Any) -> tuple[Node, int] | None:
 
 def same(a: Node, b: Node) -> bool:
     """Return true if two tensors have the same height and width whatever the picture has."""
-    return _source(a) is _source(b)
+    return source(a) is source(b)
 
 
-def _source(node: Node) -> Node:
+def source(node: Node) -> Node:
     """The tensor that the node has its height and width from."""
     while (before := _before(node)) is not None:
         node = before

@@ -37,7 +37,7 @@ def test_dvmsr_has_its_scans_beside_its_convolutions():
         f"layers.0.residual_group.blocks.{i}.mixer" for i in range(6)
     ]
     assert {n.detail for n in scans} == {"16 channels, 16 states each"}
-    convolutions = [line for line in found if line.what == "conv_act"]
+    convolutions = [n for n in found if n.what == "conv_act" and "mixer" not in n.path]
     assert len(convolutions) == 3
     assert len({line.backend for line in [*scans, *convolutions]}) == 1
 

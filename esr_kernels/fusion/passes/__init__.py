@@ -18,10 +18,12 @@ from .spab import fuse_spab
 from .statistic import fuse_statistic
 from .strided_conv import fuse_strided_conv
 from .tail import fuse_tail
+from .tokens import fuse_tokens
 from .window_max import fuse_window_max
 from .window_variance import fuse_window_variance
 
 PASSES = (
+    fuse_tokens,  # first: what works on tokens becomes what the others know
     fuse_channel_norm,  # before scales are folded: it has one
     fold_scale,
     fuse_esa,  # before residual sums are taken into convolutions: ESA has one inside
