@@ -24,7 +24,7 @@ from .profit import gains
 from .program import OpSet
 from .shapes import outlined, shape_of
 from .subgraph import Subgraph
-from .torch_part import filters_of, lowered, set_op, spent_inputs
+from .torch_part import filters_of, lowered, moves_channels_last, set_op, spent_inputs
 
 _LAST = torch.channels_last
 
@@ -41,7 +41,9 @@ def compile_graph(
     alone = {n for n in rest if gains(graph.graph, {n}, constants, op_set)}
     in_torch = [n for n in graph.graph.nodes if n not in taken and n not in alone]
     filters = [w for w in filters_of(in_torch) if constants[w].dim() == 4]
-    turned = op_set.channels_last and bool(filters)
+    writes = any(n.meta.get("writes") for n in in_torch)
+    reads_last = bool(filters) or any(map(moves_channels_last, in_torch))
+    turned = op_set.channels_last and reads_last and not writes
     for weight in filters if turned else ():
         modules[weight.target] = constants[weight].contiguous(memory_format=_LAST)
     ends = _Ends(graph.graph, taken, dtype, outer, turned)

@@ -22,12 +22,21 @@ def lowered(node: Node, op_set: OpSet) -> Op | None:
 
 
 def filters_of(in_torch: list[Node]) -> list[Node]:
-    """Weights of convolutions that torch computes, in a graph of which every part may be given any
-    format; elsewhere none."""
-    if any(n.meta.get("writes") for n in in_torch):
-        return []
+    """Weights of convolutions that torch computes."""
     convolve = [n for n in in_torch if n.target in _CONVOLUTIONS or called_op(n)]
     return [w for n in convolve for w in n.all_input_nodes if w.op == "get_attr"]
+
+
+def moves_channels_last(node: Node) -> bool:
+    """Return true for a call that reads a tensor's channels as the last axis, as attention in
+    windows does: in channels_last they lie so."""
+    if node.op != "call_method" or not node.args:
+        return False
+    _, *to = node.args
+    to = to[0] if len(to) == 1 and isinstance(to[0], list | tuple) else to
+    if node.target == "permute":
+        return bool(to) and to[-1] == 1
+    return node.target in ("movedim", "moveaxis") and list(to) in ([1, -1], [1, 3])
 
 
 def set_op(twin: Node, op: Op, spent: list[int]) -> None:
