@@ -89,6 +89,28 @@ def test_what_torch_convolves_is_channels_last(layout, tolerance):
     assert len(formats.seen) >= 6 and all(formats.seen)
 
 
+@pytest.mark.parametrize("moved", [True, False])
+def test_pictures_whose_channels_torch_reads_last_are_channels_last(moved):
+    """As attention in windows does, beside convolutions that are all in programs."""
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convs = nn.Sequential(*(nn.Conv2d(3 * i, 6, 3, padding=1) for i in (1, 2)))
+
+        def forward(self, x):
+            y = self.convs(x)
+            y = y.permute(0, 2, 3, 1) if moved else y.permute(0, 1, 3, 2)
+            return torch.softmax(y, -1)
+
+    model, x = Attention().eval(), torch.rand(1, 3, 40, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(fusion.accelerate(model)(x), model(x))
+        formats = Formats(model.forward.plans.first.run)
+    turned = [n for n in formats.module.graph.nodes if n.target == "contiguous"]
+    assert bool(turned) == moved
+
+
 def test_what_torch_computes_is_written_over_what_nothing_else_reads():
     """But not over the network's input, nor over what is read again."""
 
