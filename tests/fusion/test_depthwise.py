@@ -106,7 +106,8 @@ def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
     [
         filters(4, padding=1, dilation=2),
         filters(4, padding=(2, 3), dilation=(2, 3)),
-        filters(4, stride=2),
+        filters(4, stride=(2, 1)),
+        filters(24, stride=2),
         filters(4, padding=0),
         filters(4, padding=2),
         filters(4, padding=(1, 0)),
@@ -114,7 +115,7 @@ def test_a_3x3_before_the_pointwise_convolution_is_multiplied_with_it():
     ],
 )
 def test_imposters(conv):
-    graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=4)
+    graph = fuse(From(lambda m, x: F.relu(m.conv(x)), conv=conv), channels=conv.in_channels)
     assert count(graph, DEPTHWISE_ACT) == 0 and "conv2d" in computing(graph)
 
 
