@@ -201,8 +201,12 @@ def evaluate_over(
 
 def _holds(x: Any, *others: Any) -> bool:
     """Return true if a function of the operands is as large as the first of them."""
-    shapes = [other.shape for other in others if isinstance(other, Tensor)]
-    return torch.broadcast_shapes(x.shape, *shapes) == x.shape
+
+    def fits(shape: torch.Size) -> bool:
+        pairs = zip(shape[::-1], x.shape[::-1], strict=False)
+        return len(shape) <= x.dim() and all(length in (1, whole) for length, whole in pairs)
+
+    return all(fits(other.shape) for other in others if isinstance(other, Tensor))
 
 
 @cache
