@@ -117,6 +117,16 @@ def _axes(name: str, x: Tensor, axes: str) -> None:
         raise ValueError(f"{name} is empty: its shape is {list(x.shape)}")
 
 
+def room(x: Tensor, least: int, reader: str) -> None:
+    """``x`` has the pixels that ``reader``, a phrase, needs on each side."""
+    h, w = x.shape[2:]
+    if min(h, w) < least:
+        raise ValueError(
+            f"x is {w}x{h} pixels (width x height), but {reader} at least {least}x{least}; "
+            "pad the picture"
+        )
+
+
 def alike(x: Tensor, name: str, **others: Tensor | None) -> None:
     """Raise unless all tensors are strided and share the dtype and device of ``x``.
 

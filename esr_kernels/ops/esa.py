@@ -45,12 +45,8 @@ def reference(
 def _check_args(x, w1, b1, w_f, b_f, w2, b2, w3, b3, w4, b4) -> None:
     _check.image("x", x)
     _check.alike(x, "x", w1=w1, b1=b1, w_f=w_f, b_f=b_f, w2=w2, b2=b2, w3=w3, b3=b3, w4=w4, b4=b4)
-    channels, h, w = x.shape[1:]
-    if h < MINIMUM_PX or w < MINIMUM_PX:
-        raise ValueError(
-            f"x is {w}x{h} pixels (width x height), but ESA needs at least "
-            f"{MINIMUM_PX}x{MINIMUM_PX}; pad the picture"
-        )
+    channels = x.shape[1]
+    _check.room(x, MINIMUM_PX, "ESA needs")
     f = w1.shape[0]
     _check.conv("w1", w1, "b1", b1, channels, (1,))
     _check.conv("w_f", w_f, "b_f", b_f, f, (1,), makes=f)

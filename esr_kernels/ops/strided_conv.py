@@ -26,16 +26,12 @@ def _check_args(x, weight, bias, padding) -> None:
     _check.image("x", x)
     _check.alike(x, "x", weight=weight, bias=bias)
     _check.conv("weight", weight, "bias", bias, x.shape[1], _KERNELS)
-    kernel, (h, w) = weight.shape[-1], x.shape[2:]
+    kernel = weight.shape[-1]
     if (kernel, padding) not in SIZES:
         known = ", ".join(str(p) for k, p in SIZES if k == kernel)
         raise ValueError(f"a {kernel}x{kernel} kernel has a padding of {known} here, not {padding}")
-    least = kernel - 2 * padding
-    if min(h, w) < least:
-        raise ValueError(
-            f"x is {w}x{h} pixels (width x height), but a {kernel}x{kernel} convolution with "
-            f"a padding of {padding} needs at least {least}x{least}; pad the picture"
-        )
+    padded = f"a {kernel}x{kernel} convolution with a padding of {padding} needs"
+    _check.room(x, kernel - 2 * padding, padded)
 
 
 def _flops(x, weight, bias, padding) -> int:

@@ -24,13 +24,7 @@ def _check_args(x, kernel, stride, padding) -> None:
         raise ValueError(f"kernel is {kernel} and stride {stride}, expected 0 and 1 or more")
     if not 0 <= 2 * padding <= kernel:
         raise ValueError(f"padding is {padding}, expected 0 to half of the kernel, {kernel // 2}")
-    h, w = x.shape[2:]
-    least = max(1, kernel - 2 * padding) if kernel else stride
-    if min(h, w) < least:
-        raise ValueError(
-            f"x is {w}x{h} pixels (width x height), but its windows need at least "
-            f"{least}x{least}; pad the picture"
-        )
+    _check.room(x, max(1, kernel - 2 * padding) if kernel else stride, "its windows need")
 
 
 def _detail(x, kernel, stride, padding) -> str:

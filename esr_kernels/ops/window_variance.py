@@ -26,13 +26,7 @@ def _check_args(x, kernel, stride, padding) -> None:
         )
     if 3 * padding >= kernel:
         raise ValueError(f"padding is {padding}, expected less than a third of the kernel {kernel}")
-    h, w = x.shape[2:]
-    least = kernel - 2 * padding
-    if min(h, w) < least:
-        raise ValueError(
-            f"x is {w}x{h} pixels (width x height), but its windows need at least "
-            f"{least}x{least}; pad the picture"
-        )
+    _check.room(x, kernel - 2 * padding, "its windows need")
 
 
 def _detail(x, kernel, stride, padding) -> str:
