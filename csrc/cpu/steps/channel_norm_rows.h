@@ -1,5 +1,5 @@
-// One tile row of a norm over channels, block by block: a block of all channels is read three times,
-// twice of them from the first-level cache; twice where there is no mean to take away.
+// One tile row of a norm over channels, block by block: a block of all channels is read three
+// times, twice of them from the first-level cache; twice where there is no mean to take away.
 #pragma once
 
 #include "../blocks.h"
@@ -17,8 +17,8 @@ ESR_INLINE Vec norm_scale(Vec squares, Vec rest, float channels, float eps) {
   return 1.f / square_root(max_keep_nan(splat(0.f), variance) + eps);
 }
 
-// Of a layer norm the deviations' squares and not those of the numbers: a mean far from zero cancels
-// nothing. What rounding took from the mean is the mean of the deviations from it.
+// Of a layer norm the deviations' squares and not those of the numbers: a mean far from zero
+// cancels nothing. What rounding took from the mean is the mean of the deviations from it.
 template <Norm kNorm>
 ESR_INLINE void normalise_block(const ChannelNormRow& r, const float* in, float* out, int block) {
   const Geometry& g = *r.geometry;
