@@ -149,16 +149,6 @@ def counts(text: str) -> tuple[int, int]:
     return max(inputs, default=0), max(constants, default=0)
 
 
-def evaluate(text: str, inputs: Sequence[Tensor], constants: Sequence[Tensor]) -> Tensor:
-    """The formula in plain torch. ``constants`` are ``[C]``."""
-    results: list[Any] = []
-    known = {"x": inputs, "c": [c.view(1, -1, 1, 1) for c in constants], "t": results}
-    for word, operands in parse(text):
-        args = [o.value if o.kind == "n" else known[o.kind][o.number] for o in operands]
-        results.append(WORDS[word].compute(*args))
-    return results[-1]
-
-
 #: Functions that torch has in place too.
 _IN_PLACE: dict[str, Callable[..., Any]] = {
     "add": operator.iadd,
@@ -175,25 +165,31 @@ _IN_PLACE: dict[str, Callable[..., Any]] = {
 }
 
 
-def evaluate_over(
-    text: str, inputs: Sequence[Tensor], constants: Sequence[Tensor], spent: Sequence[int]
+def evaluate(
+    text: str,
+    inputs: Sequence[Tensor],
+    constants: Sequence[Tensor],
+    spent: Sequence[int] | None = None,
 ) -> Tensor:
-    """:func:`evaluate` without a gradient, over its own terms and the inputs of the numbers
-    ``spent`` where torch can: a fresh tensor costs more to get from the system than to fill."""
+    """The formula in plain torch. ``constants`` are ``[C]``.
+
+    ``spent``: numbers of inputs that may be written over, and then terms are too, where torch can:
+    a fresh tensor costs more to get from the system than to fill. None keeps all, for gradients.
+    """
     values: dict[Operand, Any] = {Operand("x", i): x for i, x in enumerate(inputs)}
     values |= {Operand("c", i): c.view(1, -1, 1, 1) for i, c in enumerate(constants)}
     terms = parse(text)
     last = {o: n for n, term in enumerate(terms) for o in term.operands}
     for n, (word, operands) in enumerate(terms):
         first = operands[0]
-        mine = first.kind == "t" or (first.kind == "x" and first.number in spent)
+        mine = first.kind == "t" or (first.kind == "x" and first.number in (spent or ()))
         args = [o.value if o.kind == "n" else values[o] for o in operands]
-        free = mine and last[first] == n and operands.count(first) == 1 and _holds(*args)
-        compute = _IN_PLACE.get(word) if free else None
+        free = spent is not None and mine and last[first] == n and operands.count(first) == 1
+        compute = _IN_PLACE.get(word) if free and _holds(*args) else None
         if word == "prelu" and isinstance(args[1], Tensor):
             compute = None
         values[Operand("t", n)] = (compute or WORDS[word].compute)(*args)
-        for o in operands:
+        for o in set(operands):
             if o.kind == "t" and last[o] == n:
                 del values[o]
     return values[Operand("t", len(terms) - 1)]

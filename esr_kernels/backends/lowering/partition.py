@@ -39,7 +39,8 @@ def compile_graph(
     modules.update((n.target, constants[n]) for n in constants)
     rest = [n for n in graph.graph.nodes if n not in taken and _standalone(n, constants, op_set)]
     alone = {n for n in rest if gains(graph.graph, {n}, constants, op_set)}
-    in_torch = [n for n in graph.graph.nodes if n not in taken and n not in alone]
+    by_kernels = {*taken, *alone}
+    in_torch = [n for n in graph.graph.nodes if n not in by_kernels]
     filters = [w for w in filters_of(in_torch) if constants[w].dim() == 4]
     writes = any(n.meta.get("writes") for n in in_torch)
     reads_last = bool(filters) or any(map(moves_channels_last, in_torch))
@@ -53,12 +54,12 @@ def compile_graph(
         for node in here:
             if node not in taken:
                 op = None if node in alone else lowered(node, op_set)
-                ends.add_torch(node, op, spent_inputs(node, {*taken, *alone}))
+                ends.add_torch(node, op, spent_inputs(node, by_kernels))
         for i, picture in enumerate(dict.fromkeys(taken[n].picture for n in here if n in taken)):
             steps = [n for n in here if n in taken and taken[n].picture == picture]
             modules[f"subgraph_{level}_{i}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
             ends.add_subgraph(f"subgraph_{level}_{i}", subgraph)
-    where = {n.name: op_set.name for n in (*taken, *alone)}
+    where = {n.name: op_set.name for n in by_kernels}
     for node in graph.graph.nodes:
         if node.name not in where and lowered(node, op_set):
             where[node.name] = "reference"

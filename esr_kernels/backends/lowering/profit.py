@@ -18,7 +18,8 @@ def profitable(
 ) -> dict[Node, Place]:
     """Drop what torch computes faster: whole groups of connected nodes."""
     groups = [group for group in _groups(taken) if gains(graph, group, constants, op_set)]
-    return {node: place for node, place in taken.items() if any(node in g for g in groups)}
+    kept = set().union(*groups)
+    return {node: place for node, place in taken.items() if node in kept}
 
 
 def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:

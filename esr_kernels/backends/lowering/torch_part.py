@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.fx import Node
 
-from ...formula import evaluate_over
+from ...formula import evaluate
 from ...op import Op, called_op
 from .program import OpSet
 
@@ -47,7 +47,7 @@ def set_op(twin: Node, op: Op, spent: list[int]) -> None:
     twin.target = op.in_torch
     if op.name == "elementwise":
         inputs, text, constants = twin.args
-        twin.target, twin.args = evaluate_over, (text, inputs, constants, spent)
+        twin.target, twin.args = evaluate, (text, inputs, constants, spent)
 
 
 def spent_inputs(node: Node, by_kernels: Collection[Node]) -> list[int]:
