@@ -1,4 +1,4 @@
-"""How the axes of a picture lie in a tensor that holds the same numbers in another shape.
+"""Places of a picture's axes in a tensor that holds the same numbers in another shape.
 
 A picture ``[N, C, H, W]`` has the axes 0 to 3. Each side of a tensor that was made of it by moving,
 merging and splitting axes is a tuple of them: tokens ``[N, H*W, C]`` are ``((0,), (2, 3), (1,))``.

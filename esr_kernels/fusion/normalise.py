@@ -168,7 +168,7 @@ class _Normaliser:
         return new
 
     def made(self, node: Node, argument):
-        """What stands for an argument of a call that replaces the node, or for the call itself."""
+        """Makes what stands for an argument of a call that replaces the node, or for the call."""
         if isinstance(argument, Tensor):
             return constant(self.graph, argument, f"{node.meta['path']}.constant")
         if not isinstance(argument, Call):

@@ -79,7 +79,7 @@ def _channels(first: int, count: int) -> Iterator[tuple[int, ...]]:
 
 
 class _Largest(TorchDispatchMode):
-    """How many numbers the largest tensor has that a module makes, found without making any."""
+    """Count of numbers in the largest tensor that a module makes, found without making any."""
 
     def __init__(self, module: nn.Module):
         super().__init__()

@@ -1,4 +1,4 @@
-"""How wide the pictures of a network's parts are, beside those of the network.
+"""Widths of the pictures of a network's parts, beside those of the network.
 
 A part that is planned by itself sees pictures of a size of our choice. On the lower levels of a
 U-net they are small, and whether a program repays its borders depends on that.

@@ -287,7 +287,7 @@ class Builder:
         ]
 
     def _size_of(self, value: int, height: int, width: int) -> tuple[int, int]:
-        """Of a value, for inputs of this size: a program has one, where its backend knows no
+        """The size of a value, for inputs of this size: theirs, where the backend knows no
         other."""
         return height, width
 

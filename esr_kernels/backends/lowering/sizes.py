@@ -1,4 +1,4 @@
-"""How large the results of ops are in a program, for pictures that are not known yet.
+"""Sizes of the results of ops in a program, for pictures that are not known yet.
 
 A :class:`Size` is what was done to the picture's size: the rules of pooling and enlarging, as the
 kernels' ``Axes`` have them. Values can be combined where their sizes are the same.
@@ -34,8 +34,8 @@ UNKNOWN = PICTURE.after(0, -1)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a node is computed. ``picture``: height and width, for the test picture, of what its
-    program reads. ``size``: of the node's result in that program."""
+    """The program that computes a node. ``picture``: height and width, for the test picture, of
+    what it reads. ``size``: of the node's result in it."""
 
     picture: tuple[int, ...]
     size: Size

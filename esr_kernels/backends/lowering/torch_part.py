@@ -1,4 +1,4 @@
-"""What torch computes beside the programs of a graph."""
+"""Torch's part of a graph, beside the programs."""
 
 from __future__ import annotations
 

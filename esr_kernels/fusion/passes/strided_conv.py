@@ -11,7 +11,7 @@ from ..graph import in_order, replace_with, value
 
 
 def fuse_strided_conv(graph: Graph) -> None:
-    """What ESA has taken in is gone already; the others, whose weights are constants."""
+    """Takes those with constant weights; what ESA has taken in is gone already."""
     for node in in_order(graph, torch.conv2d):
         x, weight, bias, *how = node.args
         if value(weight) is None or not (bias is None or value(bias) is not None):

@@ -35,7 +35,7 @@ def fuse_tail(graph: Graph) -> None:
 
 
 def _with_repeated(total: Node, factor: int) -> tuple[Node | None, Node | None]:
-    """What is added to a picture whose channels are repeated for each of the pixels that they
+    """Finds what is added to a picture whose channels are repeated for each of the pixels they
     become, and that picture."""
     for before, repeated in (total.args, total.args[::-1]) if calls(total, operator.add) else ():
         if isinstance(repeated, Node) and repeated.target in _REPEATING:

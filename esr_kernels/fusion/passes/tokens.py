@@ -1,4 +1,4 @@
-"""What works on tokens, ``[N, H*W, C]`` and the like, works on the picture that they came from.
+"""Moves work on tokens, ``[N, H*W, C]`` and the like, to the picture that they came from.
 
 A linear layer of tokens is a 1x1 convolution of the picture; a layer norm over the last axis is one
 over the channels; what looks at each number by itself commutes with any order of them. Each is put
@@ -161,7 +161,7 @@ class _Tokens:
         return True
 
     def norm(self, node: Node) -> bool:
-        """Of the channels moved last, for the pass that knows norms."""
+        """Puts a norm on the channels moved last, for the pass that knows norms."""
         if not calls(node, F.layer_norm) or (like := self.on_channels(node)) is None:
             return False
         size = shape(like.picture)
@@ -217,7 +217,7 @@ class _Tokens:
         return True
 
     def operand(self, node: Node, a: Any, like: Layout) -> Any:
-        """What the picture's function reads in the place of ``a``."""
+        """Returns what the picture's function reads in the place of ``a``."""
         if not isinstance(a, Node):
             return a
         with self.graph.inserting_before(node):

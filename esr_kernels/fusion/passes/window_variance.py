@@ -40,7 +40,7 @@ def _over_windows(node: Node) -> tuple | None:
 
 
 def _unfolded(node: Any, dim: int) -> tuple | None:
-    """What the node cuts into windows along ``dim``, their size and stride."""
+    """Finds what the node cuts into windows along ``dim``, their size and stride."""
     if not isinstance(node, Node) or node.target != "unfold" or len(node.args) != 4:
         return None
     x, along, size, stride = node.args
