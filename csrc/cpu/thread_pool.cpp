@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "openmp.h"
 #include "subnormals.h"
 
 #if defined(_WIN32)
@@ -81,6 +82,7 @@ void run_on_threads(int threads, const std::function<void(int)>& body) {
     body(thread);
   };
   if (threads == 1) return quick(0);
+  if (run_on_openmp(threads, quick)) return;
   pool().run(threads, quick);
 }
 

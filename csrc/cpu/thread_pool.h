@@ -1,5 +1,5 @@
-// Threads that sleep between runs, apart from torch's own pool: a run takes a whole network, so the
-// two pools never work at the same time, and nothing spins while torch does.
+// The threads of a run: torch's, and where those cannot be had, threads of our own, which sleep
+// between runs.
 #pragma once
 
 #include <atomic>
@@ -9,8 +9,8 @@
 namespace esr {
 
 // Calls body(0) .. body(threads - 1) at the same time, body(0) on the calling thread, and returns
-// when all are done. In a body numbers below 1e-38 are zeros. One run at a time: a second caller
-// waits. Survives fork().
+// when all are done. In a body numbers below 1e-38 are zeros. On threads of our own there is one
+// run at a time: a second caller waits. Survives fork().
 void run_on_threads(int threads, const std::function<void(int)>& body);
 
 // Spins until `done()`, since the threads of a run are microseconds apart; where the machine is

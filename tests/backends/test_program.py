@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,6 +233,29 @@ def test_callers_at_the_same_time():
         for _ in range(10):
             calls = [pool.submit(net, x, threads=1 + i % 3) for i, net in enumerate(nets)]
             assert all(same(call.result(timeout=60), expected) for call in calls)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system lists no threads")
+@pytest.mark.skipif(not torch.backends.openmp.is_available(), reason="torch has no OpenMP")
+def test_its_threads_are_those_of_torch():
+    """Where torch's threads wait for their next work, others would have to wait for a processor."""
+    code = """
+import os, torch, esr_kernels
+from torch import nn
+torch.set_num_threads(3)
+net = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1)).eval()
+x = torch.rand(1, 8, 96, 96)
+with torch.inference_mode():
+    net(x)
+    before = len(os.listdir("/proc/self/task"))
+    esr_kernels.accelerate(net)
+    assert any(line.backend == "cpu" for line in esr_kernels.explain(net).lines)
+    net(x)
+    print(before, len(os.listdir("/proc/self/task")))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, run.stdout.split())
+    assert after == before > 2
 
 
 def test_other_python_code_runs_meanwhile():
