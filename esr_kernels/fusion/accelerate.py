@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from .copying import any_global_hooks
+from .given import NETWORK, Given, given_in
 from .instance import Replacement, install, installed, uninstall
 from .pictures import input_names
 from .plan import apart, make_plan
 from .plans import Plans
 from .report import Report
-from .shares import shares_of
 
 
 class Accelerated(Replacement):
@@ -30,21 +30,21 @@ class Accelerated(Replacement):
         module: nn.Module,
         compute_dtype: torch.dtype | None,
         cuda_graphs: bool,
-        share: float = 1.0,
+        given: Given = NETWORK,
     ):
         super().__init__(module, module.__dict__.get("forward"))
         self.how = compute_dtype, cuda_graphs
-        self.share = share  # of the network's width
+        self.given = given
         self.names = input_names(module)
         self.warned = False
-        self.plans = Plans(module, *self.how, share)
+        self.plans = Plans(module, *self.how, given)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "plans": None}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self.plans = Plans(self.module, *self.how, self.share)
+        self.plans = Plans(self.module, *self.how, self.given)
 
     def __call__(self, *args, **kwargs):
         inputs = self._inputs(args, kwargs)
@@ -164,20 +164,21 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
         install(fast)
     if not plan.retry:
         with apart():
-            shares = shares_of(module)
-        _accelerate_parts(fast, shares, "")
+            given = given_in(module)
+        _accelerate_parts(fast, given, "")
     return model
 
 
-def _accelerate_parts(whole: Accelerated, shares: dict[str, float], path: str) -> None:
+def _accelerate_parts(whole: Accelerated, given: dict[str, Given], path: str) -> None:
+    uncalled = Given(whole.given.share)
     for name, child in whole.module.named_children():
         inner = f"{path}.{name}".lstrip(".")
-        part = Accelerated(child, *whole.how, shares.get(inner, whole.share))
+        part = Accelerated(child, *whole.how, given.get(inner, uncalled))
         plan = part.plans.current()
         if plan.gains and not isinstance(child, torch.jit.ScriptModule):
             install(part)
         if not plan.retry:
-            _accelerate_parts(part, shares, inner)
+            _accelerate_parts(part, given, inner)
 
 
 def explain(model) -> Report:

@@ -7,6 +7,7 @@ the same as None. Those of ``arithmetic.py`` are here too.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -154,6 +155,18 @@ def depthwise(conv: Depthwise, channels: int, stride: tuple[int, int]) -> Call |
     return Call(WINDOW_MAX, (call, 1, stride[0], 0)) if picks else None
 
 
+def _batch_norm_module(m: nn.BatchNorm2d) -> Callable:
+    """A factor and an offset of each channel, where the statistics are those of training."""
+    if m.running_mean is None or m.running_var is None:
+        return lambda x: None
+    factor = (m.running_var + m.eps).rsqrt()
+    factor = factor if m.weight is None else factor * m.weight
+    offset = -factor * m.running_mean
+    offset = offset if m.bias is None else offset + m.bias
+    factor, offset = (v.view(1, -1, 1, 1) for v in (factor, offset))
+    return lambda x: Call(operator.add, (Call(operator.mul, (x, factor)), offset))
+
+
 def _dropout_module(m: nn.Module) -> Callable:
     return lambda x: _dropout(x, m.p, m.training)
 
@@ -178,6 +191,7 @@ def _max_pool_module(m: nn.MaxPool2d) -> Callable:
 MODULES: dict[type, Callable] = {
     **arithmetic.MODULES,
     nn.Conv2d: _conv_module,
+    nn.BatchNorm2d: _batch_norm_module,
     nn.Identity: lambda m: _same,
     nn.AdaptiveAvgPool2d: lambda m: lambda x: Call(F.adaptive_avg_pool2d, (x, m.output_size)),
     nn.Flatten: lambda m: lambda x: Call(torch.flatten, (x, m.start_dim, m.end_dim)),

@@ -16,7 +16,7 @@ from .graph import execute
 from .instance import installed
 from .normalise import normalise
 from .passes import PASSES
-from .pictures import copied, observed, sample_pictures, shapes_like
+from .pictures import Shapes, copied, observed, sample_pictures, shapes_like
 from .questions import Questions
 from .trace import Traced, trace
 from .values import Untraceable
@@ -38,12 +38,14 @@ def fuse(
     module: nn.Module,
     dtype: torch.dtype,
     device: torch.device,
-    shapes: tuple[tuple[int, ...], ...],
+    seen: Shapes,
+    shapes: Shapes,
 ) -> Fused:
-    """Follows, rewrites and verifies. ``shapes``: of the inputs to serve; () for those of pictures
-    that the module takes. Raises ``Untraceable``."""
+    """Follows, rewrites and verifies. ``seen``: shapes of inputs that the module was given before,
+    () if none are known. ``shapes``: of the inputs to serve; () for those of pictures that the
+    module takes. Raises ``Untraceable``."""
     closed = {p: reason for p, m in module.named_modules() if p and (reason := _closed(m))}
-    twin, inputs, expected = _observed(module, shapes)
+    twin, inputs, expected = _observed(module, shapes or seen)
     probes = [x.to(device, dtype) for x in inputs]
     if shapes:
         probes = [probes[0].new_empty(()).expand(shape) for shape in shapes]
@@ -64,9 +66,7 @@ def fuse(
     return Fused(fused, traced, inputs, expected, left_out)
 
 
-def _observed(
-    module: nn.Module, shapes: tuple[tuple[int, ...], ...]
-) -> tuple[nn.Module, tuple[Tensor, ...], Any]:
+def _observed(module: nn.Module, known: Shapes) -> tuple[nn.Module, tuple[Tensor, ...], Any]:
     """A private copy of the module, pictures, and what it makes of them: in float64, or in float32
     where its code fails with that."""
     try:
@@ -75,12 +75,12 @@ def _observed(
         raise Untraceable(f"it cannot be copied ({type(error).__name__})") from error
     state = state_of(twin)
     try:
-        seen = observed(twin, torch.float64)
+        seen = observed(twin, torch.float64, known)
     except Untraceable as in_float64:
         twin = private_copy(module, dtype=torch.float32).eval()
         state = state_of(twin)
         try:
-            seen = observed(twin, torch.float32)
+            seen = observed(twin, torch.float32, known)
         except Untraceable:
             raise in_float64 from None
     put_back(state)  # code that behaves differently at its first call is followed from there
@@ -90,7 +90,7 @@ def _observed(
 def _alike(
     plain: Callable,
     questions: Questions,
-    shapes: tuple[tuple[int, ...], ...],
+    shapes: Shapes,
     dtype: torch.dtype,
 ) -> tuple[tuple[Tensor, ...], Any]:
     """Small pictures that get the same answers as those of ``shapes``, and what becomes of them."""

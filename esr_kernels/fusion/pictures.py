@@ -19,6 +19,8 @@ from .values import Untraceable
 SIZES = ((20, 23), (64, 72), (64, 128), (64, 64), (128, 128))
 #: A picture of the caller's size serves itself up to this many pixels.
 _SMALL_PX = 64 * 64
+#: Of several inputs.
+Shapes = tuple[tuple[int, ...], ...]
 #: No tensor that is made of a test picture has more numbers: 0.5 GB of float64.
 _MOST_NUMBERS = 2**26
 
@@ -43,34 +45,51 @@ def input_names(module: nn.Module) -> tuple[str, ...]:
     return tuple(names) or ("x",)
 
 
-def observed(twin: nn.Module, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Any]:
-    """Pictures that the module takes, and what it makes of them. Raises ``Untraceable``."""
-    first = next((m.in_channels for m in twin.modules() if isinstance(m, nn.Conv2d)), None)
-    if first is None:
-        first = next((t.shape[1] for m in twin.modules() for t in _kernels(m)), 3)
+def observed(
+    twin: nn.Module, dtype: torch.dtype, known: Shapes = ()
+) -> tuple[tuple[Tensor, ...], Any]:
+    """Pictures that the module takes, and what it makes of them. Raises ``Untraceable``.
+
+    ``known``: shapes of inputs that it takes, if they are known; they need not be small.
+    """
     count = len(input_names(twin))
     size_of = _Largest(twin)
     reasons = []
-    for channels in _channels(first, count):
-        for size in SIZES:
-            inputs = sample_pictures([(1, c, *size) for c in channels], dtype)
-            try:
-                # A second input of another kind, a vector say, may multiply sizes by broadcasting.
-                if (count > 1 or size != SIZES[0]) and size_of.made_of(inputs) > _MOST_NUMBERS:
-                    raise Untraceable("it makes far larger tensors of it")
-                return inputs, twin(*copied(inputs))
-            except Exception as error:
-                reasons.append(f"{type(error).__name__}: {error}")
+    for shapes in _candidates(twin, count, known):
+        inputs = sample_pictures(shapes, dtype)
+        small = shapes[0][2:] == SIZES[0]
+        try:
+            # A second input of another kind, a vector say, may multiply sizes by broadcasting.
+            if (count > 1 or not small) and size_of.made_of(inputs) > _MOST_NUMBERS:
+                raise Untraceable("it makes far larger tensors of it")
+            return inputs, twin(*copied(inputs))
+        except Exception as error:
+            reasons.append(f"{type(error).__name__}: {error}")
     # What it says to the largest picture of the likeliest kind has least to do with the size.
-    reason = reasons[len(SIZES) - 1]
+    reason = reasons[min(len(SIZES), len(reasons)) - 1]
     raise Untraceable(f"it does not run on a test picture ({reason[:160]})")
 
 
-def _channels(first: int, count: int) -> Iterator[tuple[int, ...]]:
-    """Channels of each of ``count`` inputs, where the first convolution reads ``first``.
+def _candidates(twin: nn.Module, count: int, known: Shapes) -> Iterator[Shapes]:
+    """Shapes of inputs to try, the likeliest first."""
+    likely = [tuple(shape[1] for shape in known)] if known else _channels(twin, count)
+    for i, channels in enumerate(likely):
+        sizes = list(SIZES)
+        if i == 0 and known and known[0][2] * known[0][3] <= _SMALL_PX:
+            sizes.insert(1, known[0][2:])
+        for size in sizes:
+            yield tuple((1, c, *size) for c in channels)
 
-    That may read a pixel-unshuffled or concatenated picture, or a picture with its mask.
+
+def _channels(twin: nn.Module, count: int) -> Iterator[tuple[int, ...]]:
+    """Channels of each of ``count`` inputs.
+
+    The first convolution may read a pixel-unshuffled or concatenated picture, or a picture with its
+    mask.
     """
+    first = next((m.in_channels for m in twin.modules() if isinstance(m, nn.Conv2d)), None)
+    if first is None:
+        first = next((t.shape[1] for m in twin.modules() for t in _kernels(m)), 3)
     yield (first,) * count
     if count == 2 and first > 1:
         yield first - 1, 1

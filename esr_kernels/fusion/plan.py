@@ -22,13 +22,13 @@ from .copying import any_global_hooks, private_copy
 from .cuda_graphs import Replayed
 from .fingerprint import Fingerprint, WhileHooked
 from .fuse import Fused, fuse
+from .given import NETWORK, Given, note_share
 from .graph import to_module
 from .halo import radius
 from .memory import note_order, writes_input
 from .pictures import copied
 from .questions import Questions
 from .report import Line, Report, describe, dtype_name
-from .shares import note_share
 from .trace import Guard
 from .trial import Results, try_out
 from .values import Untraceable
@@ -112,21 +112,20 @@ def make_plan(
     module: nn.Module,
     compute_dtype: torch.dtype | None = None,
     cuda_graphs: bool = False,
-    share: float = 1.0,
+    given: Given = NETWORK,
     shapes: tuple[tuple[int, ...], ...] = (),
 ) -> Plan:
     """Plans a module; never raises for a module that cannot be accelerated, but reports why.
 
     ``compute_dtype``: what to compute in, the module's own dtype if None. ``cuda_graphs``: whether
-    to replay it from CUDA graphs on a GPU. ``share``: of the width of the network that it is a part
-    of. ``shapes``: of the inputs that it shall serve; without, those of a picture that the module
-    takes. Raises what the backends raise (``ValueError`` for an
-    unknown ``ESR_KERNELS_BACKEND``).
+    to replay it from CUDA graphs on a GPU. ``given``: what the network that it is a part of gives
+    it. ``shapes``: of the inputs that it shall serve; without, those of a picture that the module
+    takes. Raises what the backends raise (``ValueError`` for an unknown ``ESR_KERNELS_BACKEND``).
     """
     if any_global_hooks():
         reason = "hooks on all modules are registered; it is looked at when they are gone"
         return Plan(WhileHooked(module), Report(f"not accelerated: {reason}"))
-    if reason := _unfit(module):
+    if reason := _unfit(module, given):
         report = Report(f"not accelerated: {reason}")
         return Plan(Fingerprint(nn.Identity(), (), ()), report, retry=False)
     with apart():
@@ -136,8 +135,8 @@ def make_plan(
             return Plan(Fingerprint(module, (), ()), Report(f"not accelerated: {error}"))
         backends.choose(CONV_ACT, device, dtype)  # refuses an unknown backend by name
         try:
-            fused = fuse(module, dtype, device, shapes)
-            note_share(fused.graph, share)
+            fused = fuse(module, dtype, device, given.pictures or (), shapes)
+            note_share(fused.graph, given.share)
             plan = _bound(module, fused, dtype, device, compute_dtype or dtype)
         except Exception as error:
             reason = str(error)
@@ -175,8 +174,10 @@ def apart():
         yield
 
 
-def _unfit(module: nn.Module) -> str | None:
+def _unfit(module: nn.Module, given: Given) -> str | None:
     """Why the module is not even looked at, None if it is."""
+    if given.pictures is None:
+        return "it is not given pictures of one size"
     if isinstance(module, torch.jit.ScriptModule):
         return "it is a ScriptModule; accelerate the module that it was made from"
     if any(is_lazy(t) for t in (*module.parameters(), *module.buffers())):

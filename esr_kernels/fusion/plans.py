@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .cuda_graphs import Replayed
+from .given import NETWORK, Given
 from .plan import Plan, make_plan
 from .report import Line, Report
 
@@ -34,9 +35,9 @@ class Plans:
         module: nn.Module,
         compute_dtype: torch.dtype | None,
         cuda_graphs: bool,
-        share: float = 1.0,
+        given: Given = NETWORK,
     ):
-        self._how = module, compute_dtype, cuda_graphs, share
+        self._how = module, compute_dtype, cuda_graphs, given
         self._stale_calls = 0
         self.first: Plan | None = None
         self._forget()

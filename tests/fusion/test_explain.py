@@ -54,7 +54,7 @@ def test_reasons():
     model = fusion.accelerate(BranchingRoot().eval())
     assert "depends on values" in fusion.explain(model).title
     assert lines(model)["tail.0 + tail.1"].what == "conv3x3_pixel_shuffle"
-    model = fusion.accelerate(nn.Sequential(nn.Conv2d(3, 4, 5), nn.BatchNorm2d(4)).eval())
+    model = fusion.accelerate(nn.Sequential(nn.Conv2d(3, 4, 5), nn.Softmax2d()).eval())
     assert "nothing in it fits" in fusion.explain(model).title
     assert lines(model)["0"].detail == "conv2d"
     assert "no parameters" in fusion.explain(fusion.accelerate(nn.ReLU())).title

@@ -1,11 +1,11 @@
-"""Parts that are planned by themselves are planned for the size of picture that they get."""
+"""Parts that are planned by themselves are planned for the pictures that they are given."""
 
 import pytest
 import torch
 from torch import nn
 
 from esr_kernels import fusion
-from esr_kernels.fusion.shares import shares_of
+from esr_kernels.fusion.given import Given, given_in
 
 
 def block(channels: int) -> nn.Sequential:
@@ -28,11 +28,65 @@ class Levels(nn.Module):
         return self.low(self.down(y)) if float(y.sum()) > -1e9 else y
 
 
-def test_shares():
-    shares = shares_of(Levels())
-    assert shares["top"] == shares["top.0"] == shares["first"] == 1
-    assert shares["low"] == shares["low.2"] == 2 / 23
-    assert shares_of(Levels().low)["0"] == 1
+def test_what_parts_are_given():
+    given = given_in(Levels())
+    assert given["first"] == Given(1, ((1, 3, 20, 23),))
+    assert given["top"] == given["top.0"] == Given(1, ((1, 16, 20, 23),))
+    assert given["low"] == given["low.2"] == Given(2 / 23, ((1, 256, 2, 2),))
+    assert given_in(Levels().low)["0"].share == 1
+
+
+class Pieces(nn.Module):
+    """Parts that get a picture by name, two pictures, tuples, vectors, and nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.named, self.unused = block(3), block(3)
+        self.both, self.pair, self.vector = Sum(), First(), nn.Linear(3, 3)
+
+    def forward(self, x):
+        y = self.named(input=x)
+        if float(y.sum()) < -1e9:
+            return x
+        return self.pair((self.both(x, y), x)) + self.vector(y.mean((2, 3)))[..., None, None]
+
+
+class Sum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = block(3)
+
+    def forward(self, x, y):
+        return self.inner(x) + y
+
+
+class First(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = block(3)
+
+    def forward(self, pair):
+        return self.inner(pair[0])
+
+
+def test_what_is_given_pictures():
+    given = given_in(Pieces())
+    picture = (1, 3, 20, 23)
+    assert given["named"].pictures == given["pair.inner"].pictures == (picture,)
+    assert given["both"].pictures == (picture, picture)
+    assert given["pair"].pictures is None and given["vector"].pictures is None
+    assert "unused" not in given
+
+
+def test_only_what_is_given_pictures_is_followed():
+    network = Pieces().eval()
+    x = torch.rand(1, 3, 32, 40)
+    with torch.no_grad():
+        expected = network(x)
+        fusion.accelerate(network)
+        assert torch.allclose(network(x), expected, atol=1e-5)
+    replaced = {path for path, part in network.named_modules() if "forward" in vars(part)}
+    assert replaced == {"", "named", "unused", "both", "pair.inner"}
 
 
 def test_of_several_calls_the_narrowest_counts():
@@ -44,7 +98,7 @@ def test_of_several_calls_the_narrowest_counts():
         def forward(self, x):
             return self.c(x)[..., ::4] + self.c(x[..., ::4])
 
-    assert shares_of(Twice()) == {"c": pytest.approx(6 / 23)}
+    assert given_in(Twice()) == {"c": Given(pytest.approx(6 / 23), ((1, 3, 20, 23),))}
 
 
 def test_nothing_is_known_of_what_does_not_run():
@@ -52,8 +106,8 @@ def test_nothing_is_known_of_what_does_not_run():
         def forward(self, x):
             raise RuntimeError("not today")
 
-    assert shares_of(Broken()) == {}
-    assert shares_of(nn.Sequential(nn.Conv2d(3, 4, 3), Broken())) == {}
+    assert given_in(Broken()) == {}
+    assert given_in(nn.Sequential(nn.Conv2d(3, 4, 3), Broken())) == {}
 
 
 @pytest.mark.real_costs

@@ -140,3 +140,33 @@ def test_a_norm_whose_result_goes_elsewhere():
 
     calls = computing(fuse(From(elsewhere, c=conv())))
     assert calls[:2] == ["conv_act", "channel_norm"] and calls[-1] == "permute"
+
+
+def drawn(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
+    """The norm with statistics of its own."""
+    norm.running_mean.uniform_(-1, 1)
+    norm.running_var.uniform_(0.5, 2)
+    return shifted(norm) if norm.affine else norm
+
+
+@pytest.mark.parametrize("how", [{}, {"affine": False}, {"eps": 0.1}], ids=str)
+@pytest.mark.parametrize("filters", [(3, {"padding": 1}), (5, {"padding": 2}), (1, {})], ids=str)
+def test_a_batch_norm_behind_a_convolution_is_in_its_weights(filters, how):
+    torch.manual_seed(0)
+    size, options = filters
+    c = nn.Conv2d(3, 3, size, **options)
+    graph = fuse(From(lambda m, x: F.relu(m.n(m.c(x))), c=c, n=drawn(nn.BatchNorm2d(3, **how))))
+    assert computing(graph) == ["conv_act" if size < 5 else "direct_conv_act"]
+
+
+def test_a_batch_norm_before_a_convolution_is_a_formula():
+    graph = fuse(From(lambda m, x: m.c(F.relu(m.n(x))), n=drawn(nn.BatchNorm2d(3)), c=conv()))
+    assert computing(graph) == ["elementwise", "conv_act"]
+
+
+def test_a_batch_norm_of_the_pictures_own_statistics_stays():
+    def own(m, x):
+        return m.n(m.c(x))
+
+    graph = fuse(From(own, c=conv(), n=nn.BatchNorm2d(3, track_running_stats=False)))
+    assert computing(graph)[0] == "conv_act" and len(computing(graph)) == 2
