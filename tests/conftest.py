@@ -11,8 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from stand_ins import some_torchvision
 from tolerance import assert_as_good_as_torch
+
+
+def pytest_configure() -> None:
+    """Share the processors out among the workers of pytest-xdist.
+
+    Torch's threads wait for each other without giving way: where there are more of them than
+    processors, a test takes ten times as long. Programs of several threads are tests of their own.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // workers))
 
 
 @pytest.fixture(scope="session")

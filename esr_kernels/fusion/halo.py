@@ -15,7 +15,7 @@ from .arithmetic import FORMULA_WORDS
 from .graph import shape, shapes, value
 
 # Every value of the result depends on the values at its own place only.
-_POINTWISE = FORMULA_WORDS.keys() | {operator.getitem, torch.cat}
+_POINTWISE = FORMULA_WORDS.keys() | {operator.getitem}
 
 
 def radius(graph: Graph) -> int | None:
@@ -60,6 +60,8 @@ def _growth(node: Node) -> tuple[int, int] | None:
         return op.reach(*shapes(node))
     if node.target is torch.pixel_shuffle:
         return 0, node.args[1]
+    if node.target is torch.cat:
+        return (0, 1) if node.args[1:] == (1,) else None
     if node.target is torch.conv2d:
         return _conv_taps(node)
     if node.target is F.interpolate:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_aggregate, map_arg
 
+from .shape_rules import ByRule
 from .values import Untraceable
 
 #: Not decided by a shape.
@@ -52,7 +53,7 @@ class Shapes:
                 todo += one.all_input_nodes
         for one in sorted(needed):
             try:
-                with torch.no_grad(), torch.device("meta"):
+                with torch.no_grad(), torch.device("meta"), ByRule():
                     self._known[one] = self._computed(one)
             except Untraceable:
                 raise

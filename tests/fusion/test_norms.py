@@ -159,9 +159,12 @@ def test_a_batch_norm_behind_a_convolution_is_in_its_weights(filters, how):
     assert computing(graph) == ["conv_act" if size < 5 else "direct_conv_act"]
 
 
-def test_a_batch_norm_before_a_convolution_is_a_formula():
-    graph = fuse(From(lambda m, x: m.c(F.relu(m.n(x))), n=drawn(nn.BatchNorm2d(3)), c=conv()))
-    assert computing(graph) == ["elementwise", "conv_act"]
+def test_a_batch_norm_elsewhere_is_a_formula():
+    def gated(m, x):
+        return m.c(m.c(x) * F.relu(m.n(x)))
+
+    graph = fuse(From(gated, c=conv(), n=drawn(nn.BatchNorm2d(3))))
+    assert computing(graph) == ["conv_act", "mul", "add", "relu", "mul", "conv_act"]
 
 
 def test_a_batch_norm_of_the_pictures_own_statistics_stays():

@@ -7,6 +7,7 @@ from test_passes import computing, count, fuse
 from test_trace import From
 from torch import nn
 
+from esr_kernels.fusion import halo
 from esr_kernels.ops import CHANNEL_PART, RESAMPLE, STATISTIC, WINDOW_MAX, WINDOW_VARIANCE
 
 
@@ -154,8 +155,23 @@ def test_few_channels_are_filtered_everywhere_and_then_picked():
 def test_a_concatenation_that_no_convolution_reads():
     both = From(lambda m, x: torch.cat([m.c(x), x], 1).tanh(), c=conv())
     assert computing(fuse(both)) == ["conv_act", "channel_join", "tanh"]
-    below = From(lambda m, x: torch.cat([m.c(x), x], 2).tanh(), c=conv())
-    assert "channel_join" not in computing(fuse(below))
+
+
+@pytest.mark.parametrize("how", [{}, {"dim": 0}, {"dim": 2}], ids=str)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_concatenation_of_something_else_than_channels(how, by_name):
+    def joined(m, x):
+        parts = [m.c(x), x]
+        y = torch.cat(tensors=parts, **how) if by_name else torch.cat(parts, **how)
+        return m.d(y).tanh()
+
+    model = From(joined, c=conv(), d=conv())
+    assert computing(fuse(model)) == ["conv_act", "cat", "conv_act", "tanh"]
+    assert halo(model) is None
+    model = From(
+        lambda m, x: m.d(torch.cat([m.c(x), x], 1)), c=conv(), d=nn.Conv2d(6, 3, 3, padding=1)
+    )
+    assert halo(model) == 2
 
 
 def test_a_slice_of_all_channels_is_none():

@@ -13,6 +13,8 @@ from ..graph import conv_of, direct_conv_of, in_order
 def elide_concat(graph: Graph) -> None:
     """``conv(cat(a, b), ...)`` becomes ``conv([a, b], ...)``."""
     for node in reversed(list(in_order(graph, torch.cat))):  # outer ones of nested ones first
+        if node.args[1:] != (1,):
+            continue
         users = [(user, conv_of(user) or direct_conv_of(user)) for user in node.users]
         if not all(_only_input(conv, node) for _, conv in users):
             continue

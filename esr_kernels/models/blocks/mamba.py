@@ -27,7 +27,9 @@ class Mamba(nn.Module):
     def __init__(self, width: int, states: int = 16):
         super().__init__()
         inner, rank = 2 * width, math.ceil(width / 16)
-        self.A_log = nn.Parameter(torch.arange(1.0, states + 1).log().repeat(inner, 1))
+        self.A_log = nn.Parameter(
+            torch.tensor([math.log(n) for n in range(1, states + 1)]).repeat(inner, 1)
+        )
         self.D = nn.Parameter(torch.ones(inner))
         self.in_proj = nn.Linear(width, 2 * inner, bias=False)
         self.conv1d = nn.Conv1d(inner, inner, TAPS, groups=inner)
