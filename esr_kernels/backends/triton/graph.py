@@ -42,10 +42,14 @@ def _with_ends(graph: Graph) -> Graph:
         if node.op == "placeholder":
             copy[node] = ended.call_function(_channels_last, (inputs[len(copy)],))
         elif node.op == "output":
-            ended.output(map_arg(node.args[0], lambda n: _formatted(ended, copy[n], inputs[0])))
+            for result in node.all_input_nodes:
+                made = copy[result]
+                copy[result] = _formatted(ended, made, inputs[0])
+                if copy[result].target is _tail:  # which computes it anew
+                    ended.erase_node(made)
+            ended.output(map_arg(node.args[0], copy.__getitem__))
         else:
             copy[node] = ended.node_copy(node, copy.__getitem__)
-    ended.eliminate_dead_code()
     return ended
 
 
