@@ -1,17 +1,43 @@
 """The report: every block has a line, and what is not fused says why."""
 
+import copy
+
+import pytest
 import torch
 from lookalikes import BranchingRoot, PartlyBranching, SwiftNet
 from torch import nn
 
 import esr_kernels.fusion as fusion
+from esr_kernels.backends import cpu
 from esr_kernels.models.architectures.dvmsr import DVMSR
 from esr_kernels.models.architectures.rlfn import RLFN
 from esr_kernels.models.architectures.span import SPAN
 
+built = pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built")
+
 
 def lines(model):
     return {line.path: line for line in fusion.explain(model).lines}
+
+
+class Spectral(nn.Module):
+    """Two programs, what torch computes between them, and a convolution that no op is."""
+
+    def __init__(self, width: int = 16):
+        super().__init__()
+        self.head = nn.Sequential(*self.pair(3, width))
+        self.sparse = nn.Conv2d(width, width, 3, padding=3)
+        self.tail = nn.Sequential(*self.pair(width, 12), nn.PixelShuffle(2))
+
+    @staticmethod
+    def pair(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+        convolutions = (nn.Conv2d(a, outputs, 3, padding=1) for a in (inputs, outputs))
+        return next(convolutions), nn.SiLU(), next(convolutions)
+
+    def forward(self, x):
+        x = self.head(x)
+        x = torch.fft.irfft2(torch.fft.rfft2(x), s=x.shape[-2:])
+        return self.tail(self.sparse(x)[..., 2:-2, 2:-2])
 
 
 def test_span_block_by_block():
@@ -80,3 +106,53 @@ def test_what_torch_computes_is_not_called_accelerated():
 
     root = fusion.accelerate(Root().eval())
     assert "forward" in vars(root.head) and "forward" not in vars(root.tail)
+
+
+def test_the_missing_word_is_named():
+    model = fusion.accelerate(Spectral().eval())
+    found = {line.detail: line.why for line in fusion.explain(model).lines if line.what == "torch"}
+    assert found == {
+        "fft_rfft2, fft_irfft2": "no op computes this",
+        "conv2d": "no op computes this with 16x16x3x3, (1, 1), (3, 3), (1, 1), 1",
+    }
+    assert "fft_rfft2, fft_irfft2: no op computes this" in str(fusion.explain(model))
+    model = fusion.accelerate(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.RReLU()).eval())
+    (line,) = (line for line in fusion.explain(model).lines if line.what == "torch")
+    assert (line.path, line.detail, line.why) == ("1", "RReLU", "no op computes this")
+
+
+def test_one_word_of_several_may_be_known():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Conv2d(3, 8, 3, padding=1)
+
+        def forward(self, x):
+            return torch.cumsum(self.head(x).flatten(2), -1) * 2
+
+    (line,) = (n for n in fusion.explain(Tokens().eval()).lines if n.what == "torch")
+    assert line.why == "no op computes this (mul on 3 axes)"
+
+
+@built
+def test_an_op_that_torch_computes_has_a_reason(monkeypatch):
+    def why(model):
+        found = fusion.explain(fusion.accelerate(model.eval())).lines
+        return {line.why for line in found if line.backend == "reference"}
+
+    pointwise = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
+    assert why(pointwise) == {"it does not repay the way into a program"}
+    large = nn.Sequential(nn.Conv2d(8, 3 * 81, 3, padding=1), nn.PixelShuffle(9))
+    assert why(copy.deepcopy(large)) <= {"a step enlarges at most 8 times"}
+    assert why(large.double()) == {"float64 is left to torch"}
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "reference")
+    assert why(SPAN(12, training_form=True)) == {"no other backend is allowed"}
+
+
+@built
+def test_the_memory_format_of_what_torch_computes_is_said():
+    def formats(model):
+        found = fusion.explain(fusion.accelerate(model.eval())).lines
+        return [line for line in found if line.what == "channels_last"]
+
+    assert len(formats(Spectral())) == 1 and not formats(SPAN(12, training_form=True))
