@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -44,14 +45,16 @@ class Plan:
     keeps its own forward. ``halo``: see ``fusion.halo``. ``retry``: whether a change of the
     module's tensors could lift the reason for ``run`` being None. ``channels``: of each input.
     ``opaque``: paths of the modules that run as they are. ``questions``: what the code asked about
-    its inputs' shapes; the plan serves those of the same answers. ``gains``: whether some backend
-    computes a part of it; else torch does, and only constants were folded. ``attributes``: those
-    that the module's forward sets.
+    its inputs' shapes; the plan serves those of the same answers. ``graph``: the compiled nodes,
+    which ``run`` calls as a module. ``gains``: whether some backend computes a part of it; else
+    torch does, and only constants were folded. ``attributes``: those that the module's forward
+    sets.
     """
 
     fingerprint: Fingerprint | WhileHooked
     report: Report
     run: Callable[..., Any] | None = None
+    graph: GraphModule | None = None
     halo: int | None = None
     retry: bool = True
     channels: tuple[int, ...] = ()
@@ -236,7 +239,7 @@ def _bind(
     parts = {path: AsItIs(twin.get_submodule(path), plan.dtype) for path in kept}
     graph = to_module(fused.graph, parts)
     compiled = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
-    plan.run = compiled.run
+    plan.run, plan.graph = compiled.run, compiled.graph
     plan.gains = any(a.backend != backends.REFERENCE for a in compiled.assignments.values())
     inputs = tuple(x.to(plan.device, plan.dtype) for x in fused.inputs)
     plain = rounded = with_attributes(twin, plan.attributes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby, takewhile
 
@@ -22,7 +23,8 @@ class Line:
     ``path``: its module. ``what``: the op it became, or ``torch`` for what runs as before.
     ``detail``: what was taken in. ``backend``: who computes it, if bound. ``why``: of what torch
     computes, the reason. ``calls``: names of the nodes of the compiled graph that compute it; lines
-    with the same one are one program.
+    with the same one are one program. Of a report with times, ``program``: its number, or 0; and
+    ``share``: of the time, None for a line that did not run or whose program has a share already.
     """
 
     path: str
@@ -31,6 +33,8 @@ class Line:
     backend: str = ""
     why: str = ""
     calls: tuple[str, ...] = ()
+    program: int = 0
+    share: float | None = None
 
     @property
     def in_torch(self) -> bool:
@@ -40,25 +44,33 @@ class Line:
 
 @dataclass
 class Report:
-    """``str()`` of it is a table. ``title``: the state of the whole network in a sentence."""
+    """``str()`` of it is a table. ``title``: the state of the whole network in a sentence.
+    ``time_ms``: of a forward whose steps were timed one by one; None where none was."""
 
     title: str
     lines: list[Line] = field(default_factory=list)
+    time_ms: float | None = None
 
     def under(self, path: str) -> list[Line]:
         """The lines, for a parent that knows this network as ``path``."""
         return [replace(line, path=_under(path, line.path)) for line in self.lines]
 
     def __str__(self) -> str:
-        rows = [_cells(line) for line in self.lines]
+        timed = self.time_ms is not None
+        rows = [_cells(line)[0 if timed else 1 :] for line in self.lines]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
         table = ("  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows)
-        return "\n".join([self.title, *(f"  {row}" for row in table)])
+        title = f"{self.title}; {self.time_ms:.1f} ms, step by step" if timed else self.title
+        return "\n".join([title, *(f"  {row}" for row in table)])
 
 
 def _cells(line: Line) -> tuple[str, ...]:
+    share = "" if line.share is None else f"{line.share:6.1%}"
+    if line.program:
+        share = share or '     "'
+    backend = f"{line.backend}, program {line.program}" if line.program else line.backend
     detail = ": ".join(filter(None, (line.detail, line.why)))
-    return line.path or "(itself)", line.what, line.backend, detail
+    return share, line.path or "(itself)", line.what, backend, detail
 
 
 def _under(parent: str, names: str) -> str:
@@ -106,6 +118,27 @@ def _line(nodes: list[Node], assignments: Mapping[str, Assignment]) -> Line:
         return Line(path, name_of(node), "", backend, calls=calls)
     names = ", ".join(map(name_of, nodes))
     return Line(path, "torch", names, why=why_no_op(nodes), calls=calls)
+
+
+def with_shares(
+    lines: list[Line], shares: Mapping[str, float], numbers: Iterator[int]
+) -> list[Line]:
+    """The lines of one plan with their shares of the time.
+
+    ``shares``: of the nodes of its compiled graph; of a plan that did not run there are none.
+    ``numbers``: for its programs.
+    """
+    lines_of = Counter(line.calls for line in lines if shares and line.calls)
+    programs = {calls: next(numbers) for calls, n in lines_of.items() if n > 1}
+    seen: set[tuple[str, ...]] = set()
+    timed = []
+    for line in lines:
+        share = None
+        if line.calls in lines_of and line.calls not in seen:
+            share = sum(shares.get(call, 0.0) for call in line.calls)
+        seen.add(line.calls)
+        timed.append(replace(line, share=share, program=programs.get(line.calls, 0)))
+    return timed
 
 
 def _common(names: tuple[str, ...]) -> str:
