@@ -108,21 +108,10 @@ def parts(name: str) -> dict[str, Any]:
         if line.backend not in ("", "reference"):
             fast += 1
         elif line.what == "torch":
-            names = (_named(network, line.path, one) for one in line.detail.split(", "))
-            left.update(one for one in names if one not in _FREE)
+            left.update(one for one in line.detail.split(", ") if one not in _FREE)
         elif line.what == "as it is":
-            left[f"{_named(network, line.path, 'module')} as it is"] += 1
+            left[f"{type(network.get_submodule(line.path)).__name__} as it is"] += 1
         elif line.backend:
             left[line.what] += 1
     steps = fast + left.total()
     return {"title": report.title, "fast": fast, "steps": steps, "left": dict(left.most_common())}
-
-
-def _named(network: nn.Module, path: str, step: str) -> str:
-    """A step's name, or of a module that torch computes whole its class."""
-    if step != "module":
-        return step
-    try:
-        return type(network.get_submodule(path)).__name__
-    except AttributeError:  # a line of several modules
-        return step

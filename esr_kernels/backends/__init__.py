@@ -10,12 +10,13 @@ that backend's own layout.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch.fx import GraphModule
 
-from ..op import called_op
+from ..op import Op, called_op
 from .choice import (
-    REFERENCE,
     Choice,
     allowed,
     choose,
@@ -26,13 +27,15 @@ from .choice import (
     recheck,
     usable,
 )
-from .contract import Backend, Compiled
+from .contract import REFERENCE, Assignment, Backend, Compiled
 from .lowering.casting import casting
 
 __all__ = [
     "REFERENCE",
+    "Assignment",
     "Backend",
     "Choice",
+    "Compiled",
     "bind",
     "choose",
     "describe",
@@ -58,19 +61,37 @@ def bind(
         outer: of the graph's inputs and results; ``dtype`` if None.
 
     Returns:
-        A function of the graph's inputs, and for every op node the name of its backend. Nodes that
-        no backend takes run in torch, with the constants cast once to ``dtype``.
+        The compiled graph, with a backend for every node. Nodes that no backend takes run in torch,
+        with the constants cast once to ``dtype``.
     """
-    ops = {op for node in graph.graph.nodes if (op := called_op(node))}
+    ops = {node.name: op for node in graph.graph.nodes if (op := called_op(node))}
+    compiled = _compiled(graph, set(ops.values()), device, dtype, outer or dtype)
+    assignments = {
+        name: _settled(assignment, ops.get(name), device, dtype)
+        for name, assignment in compiled.assignments.items()
+    }
+    return replace(compiled, assignments=assignments)
+
+
+def _compiled(
+    graph: GraphModule, ops: set[Op], device: torch.device, dtype: torch.dtype, outer: torch.dtype
+) -> Compiled:
     for backend in allowed().values():
         if backend.graph_refusal(ops, device, dtype) is None:
-            run, where = backend.compile_graph(graph.to(device=device), dtype, outer or dtype)
-            return run, _dispatched(graph, device, dtype) | where
-    run = casting(graph.to(device=device, dtype=dtype), dtype, outer or dtype)
-    return run, _dispatched(graph, device, dtype)
+            return backend.compile_graph(graph.to(device=device), dtype, outer)
+    as_it_is = {node.name: Assignment(node.name) for node in graph.graph.nodes}
+    bound = graph.to(device=device, dtype=dtype)
+    return Compiled(casting(bound, dtype, outer), bound, as_it_is)
 
 
-def _dispatched(graph: GraphModule, device: torch.device, dtype: torch.dtype) -> dict[str, str]:
-    """Backends of the nodes that are run one by one."""
-    ops = {n.name: called_op(n) for n in graph.graph.nodes if n.op == "call_function"}
-    return {n: choose(op, device, dtype).backend if op else REFERENCE for n, op in ops.items()}
+def _settled(
+    assignment: Assignment, op: Op | None, device: torch.device, dtype: torch.dtype
+) -> Assignment:
+    """With the backend of a node that is run by itself."""
+    if assignment.backend is not None:
+        return assignment
+    if op is None:
+        return replace(assignment, backend=REFERENCE)
+    choice = choose(op, device, dtype)
+    why = choice.why(device) if choice.backend == REFERENCE else ""
+    return replace(assignment, backend=choice.backend, why=why)

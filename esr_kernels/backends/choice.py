@@ -12,9 +12,8 @@ import torch
 
 from ..op import Op
 from . import cpu, cuda, triton
-from .contract import Backend
+from .contract import REFERENCE, Backend
 
-REFERENCE = "reference"
 #: From the fastest down.
 _BACKENDS: dict[str, Backend] = {"cpu": cpu, "cuda": cuda, "triton": triton}
 #: Kind of device -> the backends that are made for it.
@@ -33,6 +32,12 @@ class Choice:
     backend: str
     run: Callable | None
     refusals: tuple[tuple[str, str], ...]
+
+    def why(self, device: torch.device) -> str:
+        """Why no faster backend computes the op: what those say that are made for the device."""
+        home = [reason for name, reason in self.refusals if name in _HOME.get(device.type, ())]
+        reasons = home or [reason for _, reason in self.refusals]
+        return "; ".join(dict.fromkeys(reasons)) or "no other backend is allowed"
 
 
 def choose(op: Op, device: torch.device, dtype: torch.dtype) -> Choice:

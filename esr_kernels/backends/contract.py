@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,8 +11,37 @@ from torch.fx import GraphModule
 
 from ..op import Op
 
-#: A compiled graph, and for each node that a backend computes, by name, that backend's name.
-Compiled = tuple[Callable, dict[str, str]]
+#: The name under which an op's own formula, in plain torch, stands among the backends.
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Who computes a node of a graph.
+
+    ``call``: the name of the node of the compiled graph that does it; the nodes of one program have
+    the same. ``backend``: None where the node is run by itself, on the one that ``choose`` gives.
+    ``why``: of an op that is left to ``reference``, the reason.
+    """
+
+    call: str
+    backend: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled graph.
+
+    ``run``: a function of the graph's inputs, which calls ``graph``, the compiled nodes.
+    ``assignments``: of the nodes that it was compiled from, by name. ``channels_last``: whether
+    what torch computes in it was put in that memory format.
+    """
+
+    run: Callable
+    graph: GraphModule
+    assignments: Mapping[str, Assignment]
+    channels_last: bool = False
 
 
 class Backend(Protocol):
@@ -45,8 +75,7 @@ class Backend(Protocol):
     def compile_graph(self, graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) -> Compiled:
         """Compile a fused graph that computes in ``dtype``; see :func:`esr_kernels.backends.bind`.
 
-        Nodes that are missing in the returned dict are run one by one, each on the backend that
-        :func:`choose` gives it.
+        All nodes that call something have an assignment.
         """
 
     def kernels(self) -> list[tuple[str, str]]:

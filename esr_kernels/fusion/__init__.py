@@ -4,7 +4,8 @@
 are known by the structure of what they compute, never by the name of a class.
 """
 
-from .accelerate import accelerate, explain, halo, restore
+from .accelerate import accelerate, halo, restore
+from .explain import explain
 from .report import Line, Report
 
 __all__ = ["Line", "Report", "accelerate", "explain", "halo", "restore"]

@@ -1,4 +1,4 @@
-"""The public functions: accelerate a module in place, explain what was done, undo it."""
+"""The public functions that change a module: accelerate it in place, and undo that; its halo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from .instance import Replacement, install, installed, uninstall
 from .pictures import input_names
 from .plan import apart, make_plan
 from .plans import Plans
-from .report import Report
 
 
 class Accelerated(Replacement):
@@ -111,7 +110,7 @@ def _is_autocast(x: Tensor) -> bool:
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
 
 
-def _module_of(model) -> nn.Module:
+def module_of(model) -> nn.Module:
     """The module itself, or that of an object which has one as ``.model`` (spandrel)."""
     module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
     if not isinstance(module, nn.Module):
@@ -149,7 +148,7 @@ def accelerate(model, *, compute_dtype: torch.dtype | None = None, cuda_graphs: 
         TypeError: ``model`` is no module, or ``compute_dtype`` is not a floating dtype.
         ValueError: ``ESR_KERNELS_BACKEND`` names no backend.
     """
-    module = _module_of(model)
+    module = module_of(model)
     if compute_dtype is not None and not (
         isinstance(compute_dtype, torch.dtype) and compute_dtype.is_floating_point
     ):
@@ -181,36 +180,6 @@ def _accelerate_parts(whole: Accelerated, given: dict[str, Given], path: str) ->
             _accelerate_parts(part, given, inner)
 
 
-def explain(model) -> Report:
-    """Report, block by block, the op that each was fused into, or why it was not.
-
-    A model that is not accelerated is examined and left as it is.
-
-    Args:
-        model: as for :func:`accelerate`.
-
-    Returns:
-        A report whose ``str()`` is a table, one line per block: module path, op (``torch`` for what
-        runs there as before, ``as it is`` for a module that could not be followed), backend,
-        details.
-
-    Raises:
-        TypeError: ``model`` is no module.
-    """
-    module = _module_of(model)
-    fast = installed(module)
-    if not isinstance(fast, Accelerated):
-        report = make_plan(module).report
-        return Report(f"not accelerated yet; it would be: {report.title}", report.lines)
-    report = fast.plans.report()
-    lines = list(report.lines)
-    for path, part in module.named_modules():
-        inner = installed(part)
-        if path and isinstance(inner, Accelerated):
-            lines += inner.plans.report().under(path)
-    return Report(report.title, lines)
-
-
 def restore(model):
     """Undo ``accelerate``, for the module and everything in it.
 
@@ -223,7 +192,7 @@ def restore(model):
     Raises:
         TypeError: ``model`` is no module.
     """
-    uninstall(_module_of(model))
+    uninstall(module_of(model))
     return model
 
 
@@ -243,7 +212,7 @@ def halo(model) -> int | None:
     Raises:
         TypeError: ``model`` is no module.
     """
-    module = _module_of(model)
+    module = module_of(model)
     fast = installed(module)
     plan = fast.plans.current() if isinstance(fast, Accelerated) else make_plan(module)
     return plan.halo

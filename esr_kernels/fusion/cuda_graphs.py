@@ -62,9 +62,9 @@ class Replayed:
     ``why_not``: why nothing is recorded; None where it is.
     """
 
-    def __init__(self, run: Callable[[Tensor], Any], why_not: str | None = None):
+    def __init__(self, run: Callable[..., Any], why_not: str | None = None):
+        self.run = run
         self.why_not = why_not
-        self._run = run
         self._graphs: OrderedDict[tuple, _Recorded] = OrderedDict()
         self._lock = Lock()
         self._pool: Any = None  # one, since no two of the graphs ever run at once
@@ -75,12 +75,12 @@ class Replayed:
         with torch.cuda.device(x.device):
             large = x.shape[0] * x.shape[2] * x.shape[3] > LARGEST_PX
             if large or self.why_not or torch.cuda.is_current_stream_capturing():
-                return self._run(*inputs)
+                return self.run(*inputs)
             with self._lock:
                 recorded = self._recorded(x)
                 if recorded is not None:
                     return self._replay(recorded, x)
-            return self._run(x)
+            return self.run(x)
 
     def describe(self) -> str:
         """A sentence for the report."""
@@ -108,7 +108,7 @@ class Replayed:
             self._pool, self._free = torch.cuda.graph_pool_handle(), torch.cuda.Event()
         # Not inference tensors: those could only be written in that mode.
         with torch.inference_mode(False), torch.no_grad(), _recording, _side_stream() as side:
-            self._run(x)  # compiles, packs and uploads what no graph may hold
+            self.run(x)  # compiles, packs and uploads what no graph may hold
             graph = torch.cuda.CUDAGraph()
             try:
                 # Other threads may go on: only this one's calls belong to the graph.
@@ -118,7 +118,7 @@ class Replayed:
                     own = torch.empty(
                         x.shape, dtype=x.dtype, device=x.device, memory_format=memory_format(x)
                     )
-                    result = self._run(own)
+                    result = self.run(own)
             except RuntimeError as error:
                 self.why_not = f"{type(error).__name__}: {error}".splitlines()[0]
                 return None

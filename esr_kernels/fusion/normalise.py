@@ -96,12 +96,12 @@ class _Normaliser:
             self.call(node)
 
     def module(self, node: Node) -> None:
+        module = self.twin.get_submodule(node.target)
+        node.meta.update({"path": node.target, "class": type(module).__name__})
         if node.target in self.traced.opaque:
             node.meta["writes"] = True
             return
-        node.meta["path"] = node.target
         folded = self.traced.folded.get(node.target)
-        module = self.twin.get_submodule(node.target)
         if folded is not None:
             with self.graph.inserting_before(node):
                 weight = constant(self.graph, folded.weight, f"{node.target}.weight")

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -44,14 +45,16 @@ class Plan:
     keeps its own forward. ``halo``: see ``fusion.halo``. ``retry``: whether a change of the
     module's tensors could lift the reason for ``run`` being None. ``channels``: of each input.
     ``opaque``: paths of the modules that run as they are. ``questions``: what the code asked about
-    its inputs' shapes; the plan serves those of the same answers. ``gains``: whether some backend
-    computes a part of it; else torch does, and only constants were folded. ``attributes``: those
-    that the module's forward sets.
+    its inputs' shapes; the plan serves those of the same answers. ``graph``: the compiled nodes,
+    which ``run`` calls as a module. ``gains``: whether some backend computes a part of it; else
+    torch does, and only constants were folded. ``attributes``: those that the module's forward
+    sets.
     """
 
     fingerprint: Fingerprint | WhileHooked
     report: Report
     run: Callable[..., Any] | None = None
+    graph: GraphModule | None = None
     halo: int | None = None
     retry: bool = True
     channels: tuple[int, ...] = ()
@@ -219,23 +222,26 @@ def _bound(
         module=module,
         attributes=traced.attributes,
     )
-    named: dict[str, str] = {}
+    compiled = None
     if any(called_op(node) for node in fused.graph.nodes):
-        named = _bind(plan, module, fused, compute_dtype)
-    plan.report = _report(fused, named, plan, compute_dtype)
+        compiled = _bind(plan, module, fused, compute_dtype)
+    plan.report = _report(fused, compiled, plan, compute_dtype)
     return plan
 
 
-def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtype) -> dict:
-    """Makes the plan's program, tries it on a copy of the module, and returns who computes what."""
+def _bind(
+    plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtype
+) -> backends.Compiled:
+    """Makes the plan's program, and tries it on a copy of the module."""
     note_order(fused.graph)
     plan.writes_input = writes_input(fused.graph)
     twin = private_copy(module, plan.device, plan.dtype).eval()
     kept = {n.target for n in fused.graph.nodes if n.op == "call_module"}
     parts = {path: AsItIs(twin.get_submodule(path), plan.dtype) for path in kept}
     graph = to_module(fused.graph, parts)
-    plan.run, named = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
-    plan.gains = any(backend != backends.REFERENCE for backend in named.values())
+    compiled = backends.bind(graph, plan.device, compute_dtype, plan.dtype)
+    plan.run, plan.graph = compiled.run, compiled.graph
+    plan.gains = any(a.backend != backends.REFERENCE for a in compiled.assignments.values())
     inputs = tuple(x.to(plan.device, plan.dtype) for x in fused.inputs)
     plain = rounded = with_attributes(twin, plan.attributes)
     if compute_dtype != plan.dtype:
@@ -244,19 +250,20 @@ def _bind(plan: Plan, module: nn.Module, fused: Fused, compute_dtype: torch.dtyp
     plan.results = try_out(plan.run, plain, rounded, inputs, fused.expected, compute_dtype)
     for path, part in parts.items():
         part.hold(module.get_submodule(path))
-    return named
+    return compiled
 
 
-def _report(fused: Fused, named: dict, plan: Plan, compute_dtype: torch.dtype) -> Report:
+def _report(
+    fused: Fused, compiled: backends.Compiled | None, plan: Plan, compute_dtype: torch.dtype
+) -> Report:
     where = f"{dtype_name(compute_dtype)} on {plan.device}"
     title = f"accelerated, {where}"
     if not plan.gains:
         title = f"not accelerated: torch computes all of its ops, {where}"
     if plan.run is None:
         title = "not accelerated: nothing in it fits an op"
-    lines = describe(fused.graph, named)
-    opaque = fused.traced.opaque
-    lines = [n for n in lines if not (n.what == "torch" and n.path in opaque)]
-    lines += [Line(path, "as it is", reason) for path, reason in opaque.items()]
+    lines = describe(fused.graph, compiled.assignments if compiled else {}, fused.traced.opaque)
+    if compiled and compiled.channels_last and any(n.in_torch for n in lines):
+        lines.append(Line("", "channels_last", "the memory format of what torch computes"))
     lines += [Line("", "left out", f"{name}: results differed") for name in fused.left_out]
     return Report(title, lines)

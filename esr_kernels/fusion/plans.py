@@ -103,21 +103,26 @@ class Plans:
             name = type(self._how[0]).__name__
             _LOG.warning("%s runs as it is for %s: %s", name, _sizes(shapes), reason)
 
-    def report(self) -> Report:
-        """The report of the first plan, and what has become of the module since it was made."""
-        first = self.current()
-        lines = list(first.report.lines)
-        if isinstance(first.run, Replayed):
-            lines.append(Line("", "CUDA graphs", first.run.describe()))
-        known = set(first.questions.phrases) if first.questions else set()
-        for plan in self._others:
-            asked = plan.questions.phrases if plan.questions else ()
+    def made(self) -> list[Plan]:
+        """All plans that there are, the first one first."""
+        return [self.current(), *self._others]
+
+    def report(self, plan: Plan) -> Report:
+        """The report of a plan, and what has become of the module since the first was made."""
+        lines = list(plan.report.lines)
+        if isinstance(plan.run, Replayed):
+            lines.append(Line("", "CUDA graphs", plan.run.describe()))
+        known = set(plan.questions.phrases) if plan.questions else set()
+        for other in self.made():
+            if other is plan:
+                continue
+            asked = other.questions.phrases if other.questions else ()
             when = " and ".join([p for p in asked if p not in known][:3])
-            title = plan.report.title
+            title = other.report.title
             lines.append(Line("", "other sizes", f"{title}, where {when}" if when else title))
         for reason, shapes in self._refused.items():
             lines.append(Line("", "as it is", f"for {_sizes(shapes)}: {reason}"))
-        return Report(first.report.title, lines)
+        return Report(plan.report.title, lines)
 
 
 def _sizes(shapes: _Shapes) -> str:

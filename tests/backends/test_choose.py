@@ -169,6 +169,7 @@ def test_without_the_module(monkeypatch):
     monkeypatch.setattr(cpu, "_WHY_NOT", reason, raising=False)
     choice = backends.choose(SPAB, CPU, torch.float32)
     assert choice.run is None and choice.refusals[0] == ("cpu", reason)
+    assert choice.why(CPU) == reason  # and not that it is on no GPU
     assert backends.describe()[0] == ("cpu", False, reason)
     x, plain = image(1, 3, 7, 9), small_network()
     model = esr_kernels.accelerate(small_network())
@@ -198,7 +199,7 @@ def test_an_import_that_fails_is_explained():
 def test_bind_without_a_backend(monkeypatch):
     monkeypatch.setenv("ESR_KERNELS_BACKEND", "reference")
     graph = torch.fx.symbolic_trace(small_network())
-    bound, where = backends.bind(graph, CPU, torch.float32)
-    assert set(where.values()) <= {"reference"}
+    bound = backends.bind(graph, CPU, torch.float32)
+    assert {a.backend for a in bound.assignments.values()} == {"reference"}
     x = image(1, 3, 5, 6)
-    assert torch.equal(bound(x), small_network()(x))
+    assert torch.equal(bound.run(x), small_network()(x))

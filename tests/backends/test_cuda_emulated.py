@@ -157,15 +157,18 @@ def test_what_only_the_cpu_has_runs_in_torch(tolerance):
     model = model.eval().requires_grad_(False).half()
     plain, exact = copy.deepcopy(model), copy.deepcopy(model).double()
     fast = esr_kernels.accelerate(model)
-    found = {(line.what, line.backend) for line in esr_kernels.explain(fast).lines}
+    report = esr_kernels.explain(fast)
+    found = {(line.what, line.backend) for line in report.lines}
     assert found == {("conv_act", "cuda"), ("elementwise", "reference")}
+    assert "has no kernel for elementwise" in report.lines[1].why
     x = image(*SIZES[0]).half()
     tolerance(fast(x), plain(x), exact(x.double()))
 
 
 def test_what_is_too_wide_is_left_to_torch():
     x, weight = torch.rand(1, 800, 5, 6), torch.rand(4, 800, 1, 1)
-    assert not OP_SET.supports(CONV_ACT, ([x.shape], weight.shape, None, "none", 0.0, None))
+    wide = [x.shape], weight.shape, None, "none", 0.0, None
+    assert "768 channels" in OP_SET.refusal(CONV_ACT, wide)
     args = [x], weight, None, "none", 0.0, None
     assert torch.equal(OPS.conv_act(*args), REFERENCES["conv_act"](*args))
     out = torch.empty(1, 4, 5, 6)

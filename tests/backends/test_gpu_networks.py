@@ -61,6 +61,22 @@ def test_network(network, backend, layout, dtype, tolerance):
     assert torch.equal(first, second) and first.data_ptr() != second.data_ptr()
 
 
+def test_what_torch_computes_has_a_reason(backend):
+    depthwise = nn.Conv2d(16, 16, 5, padding=2, groups=16)
+    ends = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 12, 3, padding=1)
+    network = nn.Sequential(ends[0], nn.Softsign(), depthwise, ends[1], nn.PixelShuffle(2))
+    fast = esr_kernels.accelerate(network.eval().to(DEVICE))
+    report = esr_kernels.explain(fast, picture())
+    assert report.title.startswith("accelerated")
+    found = {line.what: line for line in report.lines}
+    assert found["torch"].detail == "Softsign" and found["torch"].why
+    assert found["depthwise_act"].backend == "reference"
+    assert "no kernel for" in found["depthwise_act"].why
+    assert found["conv3x3_pixel_shuffle"].backend == backend
+    assert sum(line.share or 0 for line in report.lines) == pytest.approx(1)
+    assert all(line.share for line in report.lines if line.calls)
+
+
 @NEEDS_GPU
 @torch.inference_mode()
 def test_recorded_by_the_caller(network):

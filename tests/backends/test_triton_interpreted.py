@@ -51,8 +51,8 @@ def test_ops(chosen):
 
 
 def test_networks():
-    chosen = "SPAN and torch.float16 or RLFN and torch.float32 and channels_last"
-    assert interpret("tests/backends/test_gpu_networks.py", "-k", chosen) == 3
+    chosen = "SPAN and torch.float16 or RLFN and torch.float32 and channels_last or reason"
+    assert interpret("tests/backends/test_gpu_networks.py", "-k", chosen) == 4
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from images import image
 from torch import Tensor
 
 import esr_kernels.fusion as fusion
-from esr_kernels.fusion import plans
+from esr_kernels.fusion import plans, timing
 from esr_kernels.fusion.cuda_graphs import KEPT, LARGEST_PX, Replayed
 
 
@@ -178,6 +178,8 @@ def test_changed_weights_are_recorded_again(fake, monkeypatch):
     before = fast(x)
     assert torch.equal(fast(x), before)
     assert "CUDA graphs" in str(fusion.explain(fast)) and "1 recorded" in str(fusion.explain(fast))
+    monkeypatch.setattr(timing, "LIMIT_S", 0.0)
+    assert fusion.explain(fast, x).lines[0].share > 0  # step by step, not replayed
     for parameter in model.parameters():
         parameter.mul_(0.5)
     plain = fusion.restore(copy.deepcopy(model))

@@ -1,17 +1,50 @@
 """The report: every block has a line, and what is not fused says why."""
 
+import copy
+from collections import Counter
+
+import pytest
 import torch
 from lookalikes import BranchingRoot, PartlyBranching, SwiftNet
 from torch import nn
 
 import esr_kernels.fusion as fusion
+from esr_kernels.backends import cpu
+from esr_kernels.fusion import timing
 from esr_kernels.models.architectures.dvmsr import DVMSR
 from esr_kernels.models.architectures.rlfn import RLFN
 from esr_kernels.models.architectures.span import SPAN
 
+built = pytest.mark.skipif(cpu._C is None, reason="esr_kernels._C is not built")
 
-def lines(model):
-    return {line.path: line for line in fusion.explain(model).lines}
+
+@pytest.fixture(autouse=True)
+def no_time(monkeypatch):
+    monkeypatch.setattr(timing, "LIMIT_S", 0.0)
+
+
+def lines(model, *inputs):
+    return {line.path: line for line in fusion.explain(model, *inputs).lines}
+
+
+class Spectral(nn.Module):
+    """Two programs, what torch computes between them, and a convolution that no op is."""
+
+    def __init__(self, width: int = 16):
+        super().__init__()
+        self.head = nn.Sequential(*self.pair(3, width))
+        self.sparse = nn.Conv2d(width, width, 3, padding=3)
+        self.tail = nn.Sequential(*self.pair(width, 12), nn.PixelShuffle(2))
+
+    @staticmethod
+    def pair(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+        convolutions = (nn.Conv2d(a, outputs, 3, padding=1) for a in (inputs, outputs))
+        return next(convolutions), nn.SiLU(), next(convolutions)
+
+    def forward(self, x):
+        x = self.head(x)
+        x = torch.fft.irfft2(torch.fft.rfft2(x), s=x.shape[-2:])
+        return self.tail(self.sparse(x)[..., 2:-2, 2:-2])
 
 
 def test_span_block_by_block():
@@ -80,3 +113,146 @@ def test_what_torch_computes_is_not_called_accelerated():
 
     root = fusion.accelerate(Root().eval())
     assert "forward" in vars(root.head) and "forward" not in vars(root.tail)
+
+
+def test_the_missing_word_is_named():
+    model = fusion.accelerate(Spectral().eval())
+    found = {line.detail: line.why for line in fusion.explain(model).lines if line.what == "torch"}
+    assert found == {
+        "fft_rfft2, fft_irfft2": "no op computes this",
+        "conv2d": "no op computes this with 16x16x3x3, (1, 1), (3, 3), (1, 1), 1",
+    }
+    assert "fft_rfft2, fft_irfft2: no op computes this" in str(fusion.explain(model))
+    model = fusion.accelerate(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.RReLU()).eval())
+    (line,) = (line for line in fusion.explain(model).lines if line.what == "torch")
+    assert (line.path, line.detail, line.why) == ("1", "RReLU", "no op computes this")
+
+
+def test_one_word_of_several_may_be_known():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Conv2d(3, 8, 3, padding=1)
+
+        def forward(self, x):
+            return torch.cumsum(self.head(x).flatten(2), -1) * 2
+
+    (line,) = (n for n in fusion.explain(Tokens().eval()).lines if n.what == "torch")
+    assert line.why == "no op computes this (mul on 3 axes)"
+
+
+@built
+def test_an_op_that_torch_computes_has_a_reason(monkeypatch):
+    def why(model):
+        found = fusion.explain(fusion.accelerate(model.eval())).lines
+        return {line.why for line in found if line.backend == "reference"}
+
+    pointwise = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
+    assert why(pointwise) == {"it does not repay the way into a program"}
+    large = nn.Sequential(nn.Conv2d(8, 3 * 81, 3, padding=1), nn.PixelShuffle(9))
+    assert why(copy.deepcopy(large)) <= {"a step enlarges at most 8 times"}
+    assert why(large.double()) == {"float64 is left to torch"}
+    monkeypatch.setenv("ESR_KERNELS_BACKEND", "reference")
+    assert why(SPAN(12, training_form=True)) == {"no other backend is allowed"}
+
+
+@built
+def test_the_memory_format_of_what_torch_computes_is_said():
+    def formats(model):
+        found = fusion.explain(fusion.accelerate(model.eval())).lines
+        return [line for line in found if line.what == "channels_last"]
+
+    assert len(formats(Spectral())) == 1 and not formats(SPAN(12, training_form=True))
+
+
+@built
+def test_shares_of_time():
+    model, x = fusion.accelerate(Spectral().eval()), torch.rand(1, 3, 20, 24)
+    plain = fusion.explain(model)
+    assert not any(line.program or line.share for line in plain.lines)
+    assert " ms" not in str(plain) and "program" not in str(plain)
+    with torch.inference_mode():
+        before = model(x)
+    report = fusion.explain(model, x)
+    with torch.inference_mode():
+        assert torch.equal(model(x), before)
+
+    *found, rest = report.lines
+    assert [(n.path, n.what, n.detail) for n in found] == [
+        (n.path, n.what, n.detail) for n in plain.lines
+    ]
+    assert rest.what == "the rest" and report.time_ms > 0
+    shares = [line.share for line in report.lines if line.share is not None]
+    assert sum(shares) == pytest.approx(1) and min(shares) >= 0
+    assert Counter(line.program for line in found if line.program) == {1: 2, 2: 2}
+    timed = [line.program for line in found if line.share is not None]
+    assert timed.count(1) == timed.count(2) == 1
+    assert all(line.share for line in found if line.what == "torch")
+    assert f"{report.time_ms:.1f} ms" in str(report) and "cpu, program 2" in str(report)
+
+
+def test_parts_of_what_cannot_be_followed_have_shares():
+    x = torch.rand(1, 3, 16, 18)
+    found = lines(fusion.accelerate(BranchingRoot().eval()), x)
+    assert found["tail.0 + tail.1"].share > 0 and found[""].what == "the rest"
+    assert sum(line.share for line in found.values()) == pytest.approx(1)
+    found = fusion.explain(fusion.accelerate(PartlyBranching().eval()), x).lines
+    (odd,) = (line for line in found if line.what == "as it is")
+    assert odd.path == "odd" and odd.share > 0
+    assert sum(line.share or 0 for line in found) == pytest.approx(1)
+
+
+def test_a_module_of_several_results_has_a_line():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head, self.both = nn.Conv2d(3, 8, 3, padding=1), Both()
+
+        def forward(self, x):
+            both = self.both(self.head(x))
+            return both[0] + both[1]
+
+    class Both(nn.Module):
+        def forward(self, x):
+            return (x, -x) if x.sum() > 0 else (-x, x)
+
+    found = lines(fusion.accelerate(Twice().eval()), torch.rand(1, 3, 16, 18))
+    assert found["both"].what == "as it is" and found["both"].share > 0
+
+
+def test_what_is_timed_stays_what_it_is():
+    model, x = SwiftNet(6).eval(), torch.rand(1, 3, 16, 18)
+    report = fusion.explain(model, x)
+    assert "not accelerated yet" in report.title and report.time_ms > 0
+    assert "forward" not in vars(model)
+
+    class InPlace(SwiftNet):
+        def forward(self, x):
+            return super().forward(x.mul_(0.5))
+
+    before = x.clone()
+    fusion.explain(fusion.accelerate(InPlace(6).eval()), x)
+    assert torch.equal(x, before)
+
+
+def test_the_plan_of_the_picture_is_the_one_that_is_shown():
+    class Padded(SwiftNet):
+        def forward(self, x):
+            return super().forward(nn.functional.pad(x, (0, 1)) if x.shape[-1] % 2 else x)
+
+    model = fusion.accelerate(Padded(6).eval())
+    for width in (16, 17):
+        report = fusion.explain(model, torch.rand(1, 3, 16, width))
+        assert any("pad" in line.detail for line in report.lines) == bool(width % 2)
+        assert sum(line.share or 0 for line in report.lines) == pytest.approx(1)
+        assert max(line.share or 0 for line in report.lines[:-1]) > 0
+
+
+def test_wrong_inputs():
+    model = fusion.accelerate(SwiftNet(6).eval())
+    with pytest.raises(TypeError, match="inputs are tensors"):
+        fusion.explain(model, "a picture")
+    with pytest.raises(ValueError, match="does not take these inputs"):
+        fusion.explain(model, torch.rand(1, 5, 16, 16))
+    with pytest.raises(ValueError, match="training mode"):
+        fusion.explain(model.train(), torch.rand(1, 3, 16, 16))

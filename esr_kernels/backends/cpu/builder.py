@@ -131,10 +131,13 @@ def _view(x: Tensor) -> tuple[int, int, int, int, int]:
     return x.data_ptr(), x.stride(0), x.stride(1), x.stride(2), _pixel(x)
 
 
-def _supports(op: Op, args: tuple) -> bool:
-    if isinstance(args[0], (list, tuple)) and isinstance(args[0][0], tuple):  # several sources
-        return len(args[0]) <= MAX_SOURCES
-    return op.name != "conv3x3_pixel_shuffle" or args[3] <= MAX_FACTOR
+def _refusal(op: Op, args: tuple) -> str | None:
+    several = isinstance(args[0], (list, tuple)) and isinstance(args[0][0], tuple)
+    if several and len(args[0]) > MAX_SOURCES:
+        return f"a step has at most {MAX_SOURCES} inputs"
+    if op.name == "conv3x3_pixel_shuffle" and args[3] > MAX_FACTOR:
+        return f"a step enlarges at most {MAX_FACTOR} times"
+    return None
 
 
 def _standalone(op: Op, args: tuple) -> bool:
@@ -146,5 +149,5 @@ def _standalone(op: Op, args: tuple) -> bool:
 
 
 OP_SET = program.OpSet(
-    "cpu", Builder, LOWER, _supports, _standalone, gains, channels_last=True, resizes=True
+    "cpu", Builder, LOWER, _refusal, _standalone, gains, channels_last=True, resizes=True
 )

@@ -108,11 +108,17 @@ LOWER = lower.COMMON | {
 }
 
 
-def _supports(op: Op, args: tuple) -> bool:
+def _refusal(op: Op, args: tuple) -> str | None:
     if op.name == "esa" and (args[1][0] > MAX_ESA_CHANNELS or args[0][1] > MAX_GATED_CHANNELS):
-        return False
+        return f"it takes {MAX_GATED_CHANNELS} channels at most, {MAX_ESA_CHANNELS} of small maps"
     sources = args[0] if op.name == "conv_act" else [args[0]]
-    return op.name in LOWER and sum(-(-shape[1] // 8) for shape in sources) <= MAX_SLABS
+    if sum(-(-shape[1] // 8) for shape in sources) > MAX_SLABS:
+        return f"a step reads at most {8 * MAX_SLABS} channels"
+    return None
+
+
+def _standalone(op: Op, args: tuple) -> bool:
+    return _refusal(op, args) is None
 
 
 def _gains(parts: Sequence[program.Part], *_) -> bool:
@@ -120,5 +126,5 @@ def _gains(parts: Sequence[program.Part], *_) -> bool:
 
 
 OP_SET = program.OpSet(
-    "cuda", Builder, LOWER, supports=_supports, standalone=_supports, gains=_gains
+    "cuda", Builder, LOWER, refusal=_refusal, standalone=_standalone, gains=_gains
 )

@@ -16,7 +16,7 @@ _programs = EagerPrograms(OP_SET)
 def run(op: Op, *args, out: Tensor | None = None):
     """Compute ``op`` for its schema arguments."""
     shapes = tree_map(lambda a: tuple(a.shape) if isinstance(a, Tensor) else a, args)
-    if OP_SET.supports(op, shapes):
+    if OP_SET.refusal(op, shapes) is None:
         variant = "half sums" if gpu.allows_float16_sums() else ""
         return _programs.run(op, *args, variant=variant, out=out)
     y = op.in_torch(*args)

@@ -9,7 +9,7 @@ level (torch's nodes, then the subgraphs) keeps the order.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -18,23 +18,24 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
 from ...op import Op
+from ..contract import REFERENCE, Assignment, Compiled
 from .casting import cast
-from .places import levels_of, programs
+from .places import levels_of, programs, refusal
 from .profit import gains
 from .program import OpSet
 from .shapes import outlined, shape_of
 from .subgraph import Subgraph
-from .torch_part import filters_of, lowered, moves_channels_last, set_op, spent_inputs
+from .torch_part import filters_of, gains_channels_last, lowered, set_op, spent_inputs
 
 _LAST = torch.channels_last
 
 
 def compile_graph(
     graph: GraphModule, dtype: torch.dtype, outer: torch.dtype, op_set: OpSet
-) -> tuple[Callable, dict[str, str]]:
+) -> Compiled:
     """See :func:`esr_kernels.backends.bind`. ``op_set``: of the programs."""
     constants = {n: _attribute(graph, n.target) for n in graph.graph.nodes if n.op == "get_attr"}
-    taken = programs(graph.graph, constants, op_set)
+    taken, possible = programs(graph.graph, constants, op_set)
     modules: dict[str, Any] = dict(graph.named_modules())
     modules.update((n.target, constants[n]) for n in constants)
     rest = [n for n in graph.graph.nodes if n not in taken and _standalone(n, constants, op_set)]
@@ -42,9 +43,7 @@ def compile_graph(
     by_kernels = {*taken, *alone}
     in_torch = [n for n in graph.graph.nodes if n not in by_kernels]
     filters = [w for w in filters_of(in_torch) if constants[w].dim() == 4]
-    writes = any(n.meta.get("writes") for n in in_torch)
-    reads_last = bool(filters) or any(map(moves_channels_last, in_torch))
-    turned = op_set.channels_last and reads_last and not writes
+    turned = op_set.channels_last and gains_channels_last(in_torch, filters)
     for weight in filters if turned else ():
         modules[weight.target] = constants[weight].contiguous(memory_format=_LAST)
     ends = _Ends(graph.graph, taken, dtype, outer, turned)
@@ -58,12 +57,18 @@ def compile_graph(
         for i, picture in enumerate(dict.fromkeys(taken[n].picture for n in here if n in taken)):
             steps = [n for n in here if n in taken and taken[n].picture == picture]
             modules[f"subgraph_{level}_{i}"] = subgraph = Subgraph(steps, constants, dtype, op_set)
-            ends.add_subgraph(f"subgraph_{level}_{i}", subgraph)
-    where = {n.name: op_set.name for n in by_kernels}
-    for node in graph.graph.nodes:
-        if node.name not in where and lowered(node, op_set):
-            where[node.name] = "reference"
-    return GraphModule(modules, ends.finished()).to(dtype), where
+            ends.add_subgraph(f"subgraph_{level}_{i}", subgraph, steps)
+    compiled = GraphModule(modules, ends.finished()).to(dtype)
+
+    def assigned(node: Node) -> Assignment:
+        if node in by_kernels:
+            return Assignment(ends.calls[node], op_set.name)
+        if lowered(node, op_set) is None:
+            return Assignment(ends.calls[node])
+        why = _why_in_torch(node, constants, op_set, possible)
+        return Assignment(ends.calls[node], REFERENCE, why)
+
+    return Compiled(compiled, compiled, {n.name: assigned(n) for n in ends.calls}, turned)
 
 
 def _attribute(graph: GraphModule, target: str) -> Tensor:
@@ -74,6 +79,17 @@ def _standalone(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> boo
     """Return true for an op that the backend computes outside of a larger program too."""
     op = lowered(node, op_set)
     return op is not None and op_set.standalone(op, outlined(node, constants))
+
+
+def _why_in_torch(
+    node: Node, constants: dict[Node, Tensor], op_set: OpSet, possible: Collection[Node]
+) -> str:
+    """The reason, for an op that programs can have. ``possible``: the nodes that one could have."""
+    if reason := refusal(node, constants, op_set):
+        return reason
+    if node not in possible:
+        return "its size fits no program"
+    return "it does not repay the way into a program"
 
 
 class _Ends:
@@ -107,6 +123,8 @@ class _Ends:
             if node.op == "placeholder" and outer != dtype:
                 args = self._given[node], outer, dtype
                 self._cast[node] = self.graph.call_function(cast, args)
+        #: Names of the nodes here that do the work of the graph's.
+        self.calls: dict[Node, str] = {}
         self._result = next(n for n in graph.nodes if n.op == "output")
         #: Results that a subgraph writes as they leave the graph.
         self.last = {n for n in taken if set(n.users) == {self._result}}
@@ -122,13 +140,15 @@ class _Ends:
         elif self._turned and node.target == "view":  # nothing is written through it
             twin.target = "reshape"
         self._enter(node, twin)
+        self.calls[node] = twin.name
 
-    def add_subgraph(self, name: str, subgraph: Subgraph) -> None:
+    def add_subgraph(self, name: str, subgraph: Subgraph, steps: list[Node]) -> None:
         dtype, outer = self._dtypes
         subgraph.dtypes = [outer if n in self.last else dtype for n in subgraph.outputs]
         call = self.graph.call_module(name, tuple(self._given[n] for n in subgraph.pictures))
         for i, node in enumerate(subgraph.outputs):
             self._enter(node, self.graph.call_function(operator.getitem, (call, i)))
+        self.calls.update(dict.fromkeys(steps, call.name))
 
     def finished(self) -> Graph:
         self.graph.output(map_arg(self._result.args[0], self._leaving))

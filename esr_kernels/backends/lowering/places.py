@@ -18,8 +18,11 @@ from .subgraph import shift_of
 from .torch_part import lowered
 
 
-def programs(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> dict[Node, Place]:
-    """Nodes that become steps: ops, elements of an op's results, and shifts of a picture."""
+def programs(
+    graph: Graph, constants: dict[Node, Tensor], op_set: OpSet
+) -> tuple[dict[Node, Place], dict[Node, Place]]:
+    """Nodes that become steps (ops, elements of an op's results, and shifts of a picture), and all
+    that could, whether that repays or not."""
     banned: set[Node] = set()
     while True:
         possible = _places(graph, constants, op_set, banned)
@@ -36,7 +39,7 @@ def programs(graph: Graph, constants: dict[Node, Tensor], op_set: OpSet) -> dict
             and taken[n].size not in (PICTURE, ONE)
         }
         if not torn:
-            return taken
+            return taken, possible
         banned |= torn
 
 
@@ -93,8 +96,8 @@ def _result(
 ) -> Size | None:
     """The size of what a program makes of the node; None if it cannot have it."""
     reads = [n for n in node.all_input_nodes if n not in constants]
-    op = called_op(node)
-    if op and reads and _supports(node, constants, op_set):
+    op = lowered(node, op_set)
+    if op and reads and refusal(node, constants, op_set) is None:
         args = op.map_activations(node.args, size)
         args = map_arg(args, lambda weight: tuple(constants[weight].shape))
         read = op.activations_of(args)
@@ -109,14 +112,15 @@ def _first(node: Node) -> Node:
     return node.args[0] if isinstance(node.args[0], Node) else node.args[0][0]
 
 
-def _supports(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Return true for an op that programs can have, with constant weights."""
-    op = lowered(node, op_set)
-    if op is None or not op_set.supports(op, outlined(node, constants)):
-        return False
+def refusal(node: Node, constants: dict[Node, Tensor], op_set: OpSet) -> str | None:
+    """Why programs cannot have an op of theirs, wherever it stands; None if they can."""
+    op = called_op(node)
+    if reason := op_set.refusal(op, outlined(node, constants)):
+        return reason
     read = op.activations_of(node.args)
-    weights = [n for n in node.all_input_nodes if n not in read]
-    return all(n in constants for n in weights) and not any(a in constants for a in read)
+    if any(n not in constants for n in node.all_input_nodes if n not in read):
+        return "its weights are computed"
+    return "it reads a constant" if any(a in constants for a in read) else None
 
 
 def levels_of(graph: Graph, taken: dict[Node, Place]) -> dict[Node, int]:

@@ -37,8 +37,8 @@ class OpSet:
         builder: makes an empty program for tensors of a dtype.
         lower: a function per op, by name. It takes the builder and the op's schema arguments with
             values for activations, and returns the op's results: values or :class:`Shuffled`.
-        supports: takes an op of ``lower`` and its schema arguments with shapes in place of tensors;
-            true if it can be part of a program.
+        refusal: takes an op of ``lower`` and its schema arguments with shapes in place of tensors;
+            None if it can be part of a program, else the reason why not.
         standalone: likewise, true if a program of this op alone is faster than torch.
         gains: takes ops that would be one program, the shapes of the pictures that it would read
             and write, and the width of the picture that all these shapes are for; true if the
@@ -50,7 +50,7 @@ class OpSet:
     name: str
     builder: Callable[[torch.dtype], Builder]
     lower: Mapping[str, Callable]
-    supports: Callable[[Op, tuple], bool]
+    refusal: Callable[[Op, tuple], str | None]
     standalone: Callable[[Op, tuple], bool]
     gains: Callable[..., bool]
     channels_last: bool = False

@@ -27,7 +27,14 @@ def filters_of(in_torch: list[Node]) -> list[Node]:
     return [w for n in convolve for w in n.all_input_nodes if w.op == "get_attr"]
 
 
-def moves_channels_last(node: Node) -> bool:
+def gains_channels_last(in_torch: list[Node], filters: list[Node]) -> bool:
+    """Return true if torch's nodes, with these weights of convolutions among them, are faster in
+    that format; not where something is written in place, to whom it may matter how that lies."""
+    reads_last = bool(filters) or any(map(_moves_channels_last, in_torch))
+    return reads_last and not any(n.meta.get("writes") for n in in_torch)
+
+
+def _moves_channels_last(node: Node) -> bool:
     """Return true for a call that reads a tensor's channels as the last axis, as attention in
     windows does: in channels_last they lie so."""
     if node.op != "call_method" or not node.args:

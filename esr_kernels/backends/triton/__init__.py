@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -104,8 +105,8 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
     """See :class:`Backend`."""
     from .graph import compile_graph as compile_
 
-    run, where = compile_(graph, dtype, lambda op, args: op.name in COMPUTED and takes(op, args))
-    return casting(run, dtype, outer), where
+    compiled = compile_(graph, dtype, COMPUTED, takes)
+    return replace(compiled, run=casting(compiled.run, dtype, outer))
 
 
 #: What every kernel has passed without a GPU.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
@@ -11,15 +11,20 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
 from ...op import Op, called_op
+from ..contract import REFERENCE, Assignment, Compiled
 from ..layout import memory_format
 from .ops.conv3x3_pixel_shuffle import conv3x3_pixel_shuffle
 
 
 def compile_graph(
-    graph: GraphModule, dtype: torch.dtype, takes: Callable[[Op, tuple], bool]
-) -> tuple[Callable, dict[str, str]]:
-    """See :func:`esr_kernels.backends.bind`. ``takes``: whether an op has a kernel for arguments,
-    among which tensors that no weights are stay nodes.
+    graph: GraphModule,
+    dtype: torch.dtype,
+    computed: Collection[str],
+    takes: Callable[[Op, tuple], bool],
+) -> Compiled:
+    """See :func:`esr_kernels.backends.bind`. ``computed``: names of the ops that have kernels.
+    ``takes``: whether one has a kernel for arguments, among which tensors that no weights are stay
+    nodes.
 
     Results have the memory format of the first input; where the graph ends in
     ``conv3x3_pixel_shuffle``, its kernel writes the picture in that format.
@@ -28,25 +33,42 @@ def compile_graph(
     def weight(node: Node):
         return operator.attrgetter(str(node.target))(graph) if node.op == "get_attr" else node
 
-    called = ((node, called_op(node)) for node in graph.graph.nodes)
-    where = {n.name: "triton" for n, op in called if op and takes(op, map_arg(n.args, weight))}
-    return GraphModule(graph, _with_ends(graph.graph)).to(dtype), where
+    def assigned(node: Node, call: str) -> Assignment:
+        op = called_op(node)
+        if op is None or op.name not in computed:
+            return Assignment(call)
+        if takes(op, map_arg(node.args, weight)):
+            return Assignment(call, "triton")
+        return Assignment(call, REFERENCE, "there is no kernel for its arguments")
+
+    ended, calls = _with_ends(graph.graph)
+    compiled = GraphModule(graph, ended).to(dtype)
+    assignments = {node.name: assigned(node, call) for node, call in calls.items()}
+    return Compiled(compiled, compiled, assignments, channels_last=True)
 
 
-def _with_ends(graph: Graph) -> Graph:
-    """A copy of the graph that changes the memory format of what comes in and goes out."""
+def _with_ends(graph: Graph) -> tuple[Graph, dict[Node, str]]:
+    """A copy of the graph that changes the memory format of what comes in and goes out, and the
+    names of the nodes there that do the work of those here."""
     ended = Graph()
     copy: dict[Node, Node] = {}
+    calls: dict[Node, str] = {}
     inputs = [ended.node_copy(node) for node in graph.nodes if node.op == "placeholder"]
     for node in graph.nodes:
         if node.op == "placeholder":
             copy[node] = ended.call_function(_channels_last, (inputs[len(copy)],))
         elif node.op == "output":
-            ended.output(map_arg(node.args[0], lambda n: _formatted(ended, copy[n], inputs[0])))
+            for result in node.all_input_nodes:
+                made = copy[result]
+                copy[result] = _formatted(ended, made, inputs[0])
+                if copy[result].target is _tail:  # which computes it anew
+                    ended.erase_node(made)
+                    calls[result] = copy[result].name
+            ended.output(map_arg(node.args[0], copy.__getitem__))
         else:
             copy[node] = ended.node_copy(node, copy.__getitem__)
-    ended.eliminate_dead_code()
-    return ended
+            calls[node] = copy[node].name
+    return ended, calls
 
 
 def _formatted(graph: Graph, result: Node, like: Node) -> Node:
