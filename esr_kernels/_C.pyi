@@ -31,7 +31,7 @@ def isas() -> list[str]:
 def missing() -> list[tuple[str, str]]:
     """The other sets that were built, and what this machine lacks for each."""
 
-def checksum(pieces: Sequence[tuple[int, int]]) -> int:
+def checksum(pieces: Sequence[tuple[int, int]], threads: int) -> int:
     """A number that changes when anything in these pieces of memory, address and bytes, does."""
 
 def selective_scan(

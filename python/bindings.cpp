@@ -83,12 +83,12 @@ void selective_scan(const SequenceTuple& c, const SequenceTuple& delta, const Se
 }
 
 // (address, bytes) of each piece
-uint64_t checksum(const std::vector<std::pair<uintptr_t, size_t>>& pieces) {
+uint64_t checksum(const std::vector<std::pair<uintptr_t, size_t>>& pieces, int threads) {
   const py::gil_scoped_release release;
-  uint64_t sum = 0;
+  std::vector<esr::Piece> list;
   for (const auto& [address, bytes] : pieces)
-    sum = esr::checksum(reinterpret_cast<const void*>(address), bytes, sum);
-  return sum;
+    list.push_back({reinterpret_cast<const unsigned char*>(address), bytes});
+  return esr::checksum(list, threads);
 }
 
 std::vector<std::string> names_of(const std::vector<const esr::Kernels*>& list) {
@@ -119,7 +119,7 @@ PYBIND11_MODULE(_C, m) {
   m.def("selective_scan", &selective_scan, "c"_a, "delta"_a, "B"_a, "K"_a, "A"_a, "D"_a, "out"_a,
         "sizes"_a, "threads"_a, "isa"_a = "",
         "Four strided sequences, three addresses, and (batch, length, channels, states).");
-  m.def("checksum", &checksum, "pieces"_a,
+  m.def("checksum", &checksum, "pieces"_a, "threads"_a,
         "A number that changes when anything in these pieces of memory does.");
   py::class_<CpuProgram> program(m, "Program",
                                  "Steps over rows of pictures; see csrc/cpu/program.h.");

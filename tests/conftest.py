@@ -50,10 +50,10 @@ def programs_at_any_cost(request, monkeypatch) -> None:
         return
     from esr_kernels.backends.cpu import builder
 
-    def gains(parts, *_, **__) -> bool:
-        return any(builder.OP_SET.standalone(part.op, part.args) for part in parts)
+    def gain(parts, *_, **__) -> float:
+        return sum(builder.OP_SET.standalone(part.op, part.args) for part in parts)
 
-    monkeypatch.setattr(builder, "OP_SET", replace(builder.OP_SET, gains=gains))
+    monkeypatch.setattr(builder, "OP_SET", replace(builder.OP_SET, gain=gain))
 
 
 @pytest.fixture(scope="session")

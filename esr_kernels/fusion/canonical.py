@@ -155,6 +155,14 @@ def depthwise(conv: Depthwise, channels: int, stride: tuple[int, int]) -> Call |
     return Call(WINDOW_MAX, (call, 1, stride[0], 0)) if picks else None
 
 
+def _transposed_module(m: nn.ConvTranspose2d) -> Callable:
+    """As a function, so that its weights may lie as torch's part likes them."""
+    if m.padding_mode != "zeros":
+        return lambda x: None
+    shape = (m.stride, m.padding, m.output_padding, m.groups, m.dilation)
+    return lambda x: Call(F.conv_transpose2d, (x, m.weight, m.bias, *shape))
+
+
 def _batch_norm_module(m: nn.BatchNorm2d) -> Callable:
     """A factor and an offset of each channel, where the statistics are those of training."""
     if m.running_mean is None or m.running_var is None:
@@ -191,6 +199,7 @@ def _max_pool_module(m: nn.MaxPool2d) -> Callable:
 MODULES: dict[type, Callable] = {
     **arithmetic.MODULES,
     nn.Conv2d: _conv_module,
+    nn.ConvTranspose2d: _transposed_module,
     nn.BatchNorm2d: _batch_norm_module,
     nn.Identity: lambda m: _same,
     nn.AdaptiveAvgPool2d: lambda m: lambda x: Call(F.adaptive_avg_pool2d, (x, m.output_size)),

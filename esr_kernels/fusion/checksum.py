@@ -26,7 +26,7 @@ def pieces(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
 
 def checksum(tensors: Sequence[Tensor], memory: list[tuple[int, int]]) -> Any:
     """The number. ``memory``: the :func:`pieces` of the tensors, which are contiguous or not."""
-    return _C.checksum(memory) if _C else list(map(_in_torch, tensors))
+    return _C.checksum(memory, torch.get_num_threads()) if _C else list(map(_in_torch, tensors))
 
 
 def _in_torch(tensor: Tensor) -> bytes:

@@ -7,6 +7,7 @@ from test_passes import computing, count, fuse
 from test_trace import From
 from torch import nn
 
+from esr_kernels.fusion import accelerate, explain
 from esr_kernels.models.blocks.channel_norm import ChannelLayerNorm, PixelLayerNorm
 from esr_kernels.ops import CHANNEL_NORM
 
@@ -165,6 +166,23 @@ def test_a_batch_norm_elsewhere_is_a_formula():
 
     graph = fuse(From(gated, c=conv(), n=drawn(nn.BatchNorm2d(3))))
     assert computing(graph) == ["conv_act", "mul", "add", "relu", "mul", "conv_act"]
+
+
+def test_a_batch_norm_before_a_convolution_is_a_formula():
+    """Its offset is none of a picture that a program reads."""
+
+    def before(m, x):
+        return m.c(m.n(m.c(x).tanh())).tanh()
+
+    torch.manual_seed(0)
+    model = From(before, c=conv(), n=drawn(nn.BatchNorm2d(3))).eval()
+    assert computing(fuse(model)) == ["conv_act", "tanh", "mul", "sub", "conv_act", "tanh"]
+    x = torch.rand(1, 3, 40, 40)
+    with torch.no_grad():
+        expected = model(x)
+        accelerate(model)
+        assert explain(model).title.startswith("accelerated")
+        assert torch.allclose(model(x), expected, atol=1e-5)
 
 
 def test_a_batch_norm_of_the_pictures_own_statistics_stays():

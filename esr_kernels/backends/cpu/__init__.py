@@ -71,12 +71,12 @@ def compile_graph(graph: GraphModule, dtype: torch.dtype, outer: torch.dtype) ->
 
     has_tiles = OP_SET.builder(dtype).program.has_tiles
 
-    def gains(parts: Sequence, *rest: Any) -> bool:
+    def gain(parts: Sequence, *rest: Any) -> float:
         # An op by itself is called with float32 tensors, which are not for tiles.
-        return OP_SET.gains(parts, *rest, on_tiles=has_tiles and len(parts) > 1)
+        return OP_SET.gain(parts, *rest, on_tiles=has_tiles and len(parts) > 1)
 
     # What torch computes in between stays in float32, which programs read and write anyway.
-    op_set = replace(OP_SET, builder=lambda _: OP_SET.builder(dtype), gains=gains)
+    op_set = replace(OP_SET, builder=lambda _: OP_SET.builder(dtype), gain=gain)
     return partition.compile_graph(graph, torch.float32, outer, op_set)
 
 

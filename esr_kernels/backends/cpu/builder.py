@@ -14,7 +14,7 @@ from ...op import Op
 from ..layout import memory_format
 from ..lowering import program
 from ..lowering.lower import LOWER
-from .cost import gains
+from .cost import gain
 
 MAX_SOURCES = 8  # of a convolution, which python/cpu_steps.h checks
 MAX_FACTOR = 8  # of the kernels' pixel shuffle
@@ -149,5 +149,5 @@ def _standalone(op: Op, args: tuple) -> bool:
 
 
 OP_SET = program.OpSet(
-    "cpu", Builder, LOWER, _refusal, _standalone, gains, channels_last=True, resizes=True
+    "cpu", Builder, LOWER, _refusal, _standalone, gain, channels_last=True, resizes=True
 )

@@ -36,10 +36,10 @@ KEPT_BYTES = 1.5e6
 BLOCK = 64
 
 
-def gains(
+def gain(
     parts: Sequence[Part], border: Sequence[Shape], width: int, on_tiles: bool = False
-) -> bool:
-    """Return true if a program of ``parts`` is faster than torch; see ``OpSet.gains``.
+) -> float:
+    """Nanoseconds that a program of ``parts`` saves, beyond the margin; see ``OpSet.gain``.
 
     ``on_tiles``: whether it multiplies in bfloat16, on matrix tiles.
     """
@@ -50,7 +50,7 @@ def gains(
         in_torch, as_steps = _cost(part, scale, on_tiles)
         torchs += in_torch
         programs += as_steps
-    return torchs > MARGIN * programs
+    return torchs - MARGIN * programs
 
 
 def _cost(part: Part, scale: float, on_tiles: bool) -> tuple[float, float]:

@@ -121,10 +121,8 @@ def _standalone(op: Op, args: tuple) -> bool:
     return _refusal(op, args) is None
 
 
-def _gains(parts: Sequence[program.Part], *_) -> bool:
-    return bool(parts)
+def _gain(parts: Sequence[program.Part], *_) -> float:
+    return len(parts)
 
 
-OP_SET = program.OpSet(
-    "cuda", Builder, LOWER, refusal=_refusal, standalone=_standalone, gains=_gains
-)
+OP_SET = program.OpSet("cuda", Builder, LOWER, refusal=_refusal, standalone=_standalone, gain=_gain)

@@ -21,7 +21,7 @@ from ...op import Op
 from ..contract import REFERENCE, Assignment, Compiled
 from .casting import cast
 from .places import levels_of, programs, refusal
-from .profit import gains
+from .profit import gain_of
 from .program import OpSet
 from .shapes import outlined, shape_of
 from .subgraph import Subgraph
@@ -39,7 +39,7 @@ def compile_graph(
     modules: dict[str, Any] = dict(graph.named_modules())
     modules.update((n.target, constants[n]) for n in constants)
     rest = [n for n in graph.graph.nodes if n not in taken and _standalone(n, constants, op_set)]
-    alone = {n for n in rest if gains(graph.graph, {n}, constants, op_set)}
+    alone = {n for n in rest if gain_of(graph.graph, {n}, constants, op_set) > 0}
     by_kernels = {*taken, *alone}
     in_torch = [n for n in graph.graph.nodes if n not in by_kernels]
     filters = [w for w in filters_of(in_torch) if constants[w].dim() == 4]

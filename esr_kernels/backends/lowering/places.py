@@ -10,7 +10,7 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from ...op import called_op, is_result
-from .profit import profitable
+from .profit import losing, profitable
 from .program import OpSet, Shape
 from .shapes import outlined, shape_of
 from .sizes import ONE, PICTURE, SHUFFLED, UNKNOWN, Place, Size, result_size
@@ -23,10 +23,20 @@ def programs(
 ) -> tuple[dict[Node, Place], dict[Node, Place]]:
     """Nodes that become steps (ops, elements of an op's results, and shifts of a picture), and all
     that could, whether that repays or not."""
-    banned: set[Node] = set()
+    taken, saved, possible = _chosen(graph, constants, op_set, set())
+    worse = losing(graph, possible, constants, op_set)
+    without, more, _ = _chosen(graph, constants, op_set, worse) if worse else (taken, saved, {})
+    return (without if more > saved else taken), possible
+
+
+def _chosen(
+    graph: Graph, constants: dict[Node, Tensor], op_set: OpSet, banned: set[Node]
+) -> tuple[dict[Node, Place], float, dict[Node, Place]]:
+    """The nodes that become steps, what that saves, and all that could become one; without those
+    that are ``banned``."""
     while True:
         possible = _places(graph, constants, op_set, banned)
-        taken = profitable(graph, possible, constants, op_set)
+        taken, saved = profitable(graph, possible, constants, op_set)
         levels = levels_of(graph, taken)
         # From one subgraph to the next a value goes as a picture.
         torn = {
@@ -39,8 +49,8 @@ def programs(
             and taken[n].size not in (PICTURE, ONE)
         }
         if not torn:
-            return taken, possible
-        banned |= torn
+            return taken, saved, possible
+        banned = banned | torn
 
 
 def _places(

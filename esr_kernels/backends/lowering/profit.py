@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from torch import Tensor
 from torch.fx import Graph, Node
@@ -14,23 +14,44 @@ from .sizes import Place
 
 
 def profitable(
-    graph: Graph, taken: dict[Node, Place], constants: dict[Node, Tensor], op_set: OpSet
-) -> dict[Node, Place]:
-    """Drop what torch computes faster: whole groups of connected nodes."""
-    groups = [group for group in _groups(taken) if gains(graph, group, constants, op_set)]
-    kept = set().union(*groups)
-    return {node: place for node, place in taken.items() if node in kept}
+    graph: Graph, possible: dict[Node, Place], constants: dict[Node, Tensor], op_set: OpSet
+) -> tuple[dict[Node, Place], float]:
+    """Drop what torch computes faster: whole groups of connected nodes. Also returns what the
+    others save."""
+    kept: set[Node] = set()
+    saved = 0.0
+    for group in _groups(possible):
+        gain = gain_of(graph, group, constants, op_set)
+        if gain > 0:
+            kept |= group
+            saved += gain
+    return {node: place for node, place in possible.items() if node in kept}, saved
 
 
-def gains(graph: Graph, group: set[Node], constants: dict[Node, Tensor], op_set: OpSet) -> bool:
-    """Return true if one program of these nodes is faster than torch."""
-    inputs = [n for n in graph.find_nodes(op="placeholder") if len(shape_of(n)) == 4]
-    width = max((n.meta.get("network_width", shape_of(n)[-1]) for n in inputs), default=1)
-    reads = {n for node in group for n in node.all_input_nodes} - group - constants.keys()
+def gain_of(
+    graph: Graph, group: Collection[Node], constants: dict[Node, Tensor], op_set: OpSet
+) -> float:
+    """The time that one program of these nodes saves."""
+    reads = {n for node in group for n in node.all_input_nodes}.difference(group, constants)
     written = [node for node in group if any(user not in group for user in node.users)]
     border = [shape_of(node) for node in (*reads, *written)]
     parts = [_part(op, node, constants) for node in group if (op := called_op(node)) is not None]
-    return op_set.gains(parts, border, width)
+    return op_set.gain(parts, border, _width(graph))
+
+
+def losing(
+    graph: Graph, possible: dict[Node, Place], constants: dict[Node, Tensor], op_set: OpSet
+) -> set[Node]:
+    """Nodes that torch computes faster even if all that they read and write is in the program."""
+    width = _width(graph)
+    ops = {node: op for node in possible if (op := called_op(node)) is not None}
+    return {n for n, op in ops.items() if op_set.gain([_part(op, n, constants)], [], width) < 0}
+
+
+def _width(graph: Graph) -> int:
+    """Of the picture that the shapes of the graph are for."""
+    inputs = [n for n in graph.find_nodes(op="placeholder") if len(shape_of(n)) == 4]
+    return max((n.meta.get("network_width", shape_of(n)[-1]) for n in inputs), default=1)
 
 
 def _part(op: Op, node: Node, constants: dict[Node, Tensor]) -> Part:

@@ -40,9 +40,9 @@ class OpSet:
         refusal: takes an op of ``lower`` and its schema arguments with shapes in place of tensors;
             None if it can be part of a program, else the reason why not.
         standalone: likewise, true if a program of this op alone is faster than torch.
-        gains: takes ops that would be one program, the shapes of the pictures that it would read
-            and write, and the width of the picture that all these shapes are for; true if the
-            program is faster than torch.
+        gain: takes ops that would be one program, the shapes of the pictures that it would read
+            and write, and the width of the picture that all these shapes are for; the time that
+            the program saves, in any unit: more than 0 if it is faster than torch.
         channels_last: whether torch convolves faster in that format.
         resizes: whether a program can have values of several sizes, and inputs of one pixel.
     """
@@ -52,7 +52,7 @@ class OpSet:
     lower: Mapping[str, Callable]
     refusal: Callable[[Op, tuple], str | None]
     standalone: Callable[[Op, tuple], bool]
-    gains: Callable[..., bool]
+    gain: Callable[..., float]
     channels_last: bool = False
     resizes: bool = False
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.fx import Graph, Node
 
 from ...formula import Operand, Term, written
+from ...op import called_op
 from ...ops import ELEMENTWISE
 from ..arithmetic import FORMULA_WORDS
 from ..graph import calls, constant, conv_of, paths, replace_with, shape, value
@@ -139,7 +140,9 @@ def _per_channel(fixed: Tensor, channels: int, slopes: bool) -> bool:
 
 
 def _is_shift(node: Node) -> bool:
-    """``x - c`` that convolutions read: programs do it as they read x."""
+    """``x - c`` that convolutions read, of a picture: programs do it as they read that."""
     if not calls(node, operator.sub) or value(node.args[1]) is None:
+        return False
+    if called_op(node.args[0]) or calls(node.args[0], *FORMULA_WORDS):
         return False
     return all(conv_of(user) is not None for user in node.users)
