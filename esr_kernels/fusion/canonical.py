@@ -98,6 +98,14 @@ def _op(op: Op) -> Callable:
 CASTS = frozenset({"to", "type_as", "detach"})
 FIXED_CASTS = frozenset({"float", "half", "double", "bfloat16", "cpu", "cuda", "int", "long"})
 
+
+def is_cast_to_float32(node: Node) -> bool:
+    """Return true for ``x.float()`` and ``x.to(torch.float32)``."""
+    to = (*node.args[1:], *node.kwargs.values())
+    kept = node.kwargs.keys() <= {"dtype"}
+    return node.target == "float" or (node.target == "to" and to == (torch.float32,) and kept)
+
+
 METHODS: dict[str, Callable] = {
     **arithmetic.METHODS,
     "to": _cast,

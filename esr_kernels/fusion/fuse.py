@@ -19,7 +19,7 @@ from .passes import PASSES
 from .pictures import Shapes, copied, observed, sample_pictures, shapes_like
 from .questions import Questions
 from .trace import Traced, trace
-from .values import Untraceable
+from .values import FixesFloat32, Untraceable
 from .verify import Rude, agree, rewrite
 
 
@@ -44,8 +44,25 @@ def fuse(
     """Follows, rewrites and verifies. ``seen``: shapes of inputs that the module was given before,
     () if none are known. ``shapes``: of the inputs to serve; () for those of pictures that the
     module takes. Raises ``Untraceable``."""
+    try:
+        return _fused(module, dtype, device, seen, shapes, torch.float64)
+    except FixesFloat32:
+        if dtype != torch.float32:
+            raise
+        return _fused(module, dtype, device, seen, shapes, torch.float32)
+
+
+def _fused(
+    module: nn.Module,
+    dtype: torch.dtype,
+    device: torch.device,
+    seen: Shapes,
+    shapes: Shapes,
+    exact: torch.dtype,
+) -> Fused:
+    """See :func:`fuse`. ``exact``: what to verify in."""
     closed = {p: reason for p, m in module.named_modules() if p and (reason := _closed(m))}
-    twin, inputs, expected = _observed(module, shapes or seen)
+    twin, inputs, expected = _observed(module, shapes or seen, exact)
     probes = [x.to(device, dtype) for x in inputs]
     if shapes:
         probes = [probes[0].new_empty(()).expand(shape) for shape in shapes]
@@ -55,7 +72,7 @@ def fuse(
         inputs, expected = _alike(plain, traced.questions, shapes, inputs[0].dtype)
     elif traced.attributes:
         expected = plain(*copied(inputs))
-    graph = normalise(traced, twin, probes[0])
+    graph = normalise(traced, twin, probes[0], inputs[0].dtype)
     try:
         ours = execute(graph, twin, *copied(inputs), note_shapes=True)
     except Exception as error:
@@ -66,23 +83,25 @@ def fuse(
     return Fused(fused, traced, inputs, expected, left_out)
 
 
-def _observed(module: nn.Module, known: Shapes) -> tuple[nn.Module, tuple[Tensor, ...], Any]:
-    """A private copy of the module, pictures, and what it makes of them: in float64, or in float32
-    where its code fails with that."""
+def _observed(
+    module: nn.Module, known: Shapes, exact: torch.dtype
+) -> tuple[nn.Module, tuple[Tensor, ...], Any]:
+    """A private copy of the module, pictures, and what it makes of them: in the dtype ``exact``, or
+    in float32 where its code fails with that."""
     try:
-        twin = private_copy(module).eval()  # only then is the plan used
+        twin = private_copy(module, dtype=exact).eval()  # only then is the plan used
     except Exception as error:
         raise Untraceable(f"it cannot be copied ({type(error).__name__})") from error
     state = state_of(twin)
     try:
-        seen = observed(twin, torch.float64, known)
-    except Untraceable as in_float64:
+        seen = observed(twin, exact, known)
+    except Untraceable as at_first:
         twin = private_copy(module, dtype=torch.float32).eval()
         state = state_of(twin)
         try:
             seen = observed(twin, torch.float32, known)
         except Untraceable:
-            raise in_float64 from None
+            raise at_first from None
     put_back(state)  # code that behaves differently at its first call is followed from there
     return twin, *seen
 

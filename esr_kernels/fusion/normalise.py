@@ -27,16 +27,16 @@ from .calls import Call, Same
 from .factories import MADE
 from .graph import Conv, Depthwise, DirectConv, calls, constant, spread_of, sweep, value, writes
 from .trace import Traced
-from .values import Untraceable, is_size
+from .values import FixesFloat32, Untraceable, is_size
 
 
-def normalise(traced: Traced, twin: nn.Module, probe: Tensor) -> Graph:
+def normalise(traced: Traced, twin: nn.Module, probe: Tensor, exact: torch.dtype) -> Graph:
     """Rewrites the traced graph in place and returns it; checks of the input become guards.
 
-    Raises ``Untraceable`` for what a graph that is run in another dtype, or without the memory
-    layout of the original, cannot stand for.
+    ``exact``: the dtype of the twin. Raises ``Untraceable`` for what a graph that is run in another
+    dtype, or without the memory layout of the original, cannot stand for.
     """
-    worker = _Normaliser(traced, twin, probe)
+    worker = _Normaliser(traced, twin, probe, exact)
     for node in list(traced.graph.nodes):
         worker.visit(node)
         worker.seen.add(node)
@@ -82,11 +82,12 @@ _BLIND = frozenset(
 
 
 class _Normaliser:
-    def __init__(self, traced: Traced, twin: nn.Module, probe: Tensor):
+    def __init__(self, traced: Traced, twin: nn.Module, probe: Tensor, exact: torch.dtype):
         self.traced = traced
         self.graph = traced.graph
         self.twin = twin
         self.probe = probe
+        self.exact = exact
         self.seen: set[Node] = set()
 
     def visit(self, node: Node) -> None:
@@ -122,6 +123,8 @@ class _Normaliser:
         if is_size(node):
             return  # numbers, which have no words here
         if node.op == "call_method":
+            if words.is_cast_to_float32(node):
+                return self.single(node)
             if target in words.FIXED_CASTS:
                 raise Untraceable(f"it calls .{target}(), which fixes the dtype or device")
             if written and memory.changes_shape(target):
@@ -232,6 +235,13 @@ class _Normaliser:
         """``new`` was written over ``old``: from here on ``old`` has the value of ``new``."""
         for user in [u for u in old.users if u not in self.seen and u is not new]:
             user.replace_input_with(old, new)
+
+    def single(self, node: Node) -> None:
+        """Removes a cast to float32 where all is in float32."""
+        if self.exact != torch.float32:
+            raise FixesFloat32(f"it calls .{node.target}(), which fixes the dtype")
+        node.replace_all_uses_with(node.args[0])
+        self.graph.erase_node(node)
 
     def refuse(self, node: Node) -> None:
         """Raise for a call that stays as it is but must not."""

@@ -226,6 +226,9 @@ def _bound(
     if any(called_op(node) for node in fused.graph.nodes):
         compiled = _bind(plan, module, fused, compute_dtype)
     plan.report = _report(fused, compiled, plan, compute_dtype)
+    repays = plan.gains or traced.folded or (compiled and compiled.channels_last)
+    if dtype == compute_dtype and not repays:
+        plan.run = plan.graph = None  # torch does the same without us
     return plan
 
 

@@ -88,8 +88,9 @@ def _blank(twin: nn.Module) -> nn.Module | None:
         return None
 
 
-def _twice_as_large(probe: Tensor) -> Tensor:
-    sizes = (2 * size for size in probe.shape[2:])
+def _larger(probe: Tensor) -> Tensor:
+    """Larger by so much that it is padded alike to multiples of 128 and less."""
+    sizes = (size + 128 for size in probe.shape[2:])
     return probe.new_empty(()).expand(*probe.shape[:2], *sizes)
 
 
@@ -117,7 +118,7 @@ class _Tracer(TracerBase):
         self.asked: list[Question] = []
         self.sets: dict[str, Any] = {}
         self._here = Shapes(probes, blank)
-        self._elsewhere = Shapes(tuple(map(_twice_as_large, probes)), blank)
+        self._elsewhere = Shapes(tuple(map(_larger, probes)), blank)
         self.path = ""
         self.constants: dict[int, Node] = {}
         # TracerBase asks for these three.
@@ -159,7 +160,7 @@ class _Tracer(TracerBase):
         return bool(value)
 
     def fixed(self, node: Node) -> Any:
-        """The number that the node is at every size of picture."""
+        """The number that the node is at many sizes of picture: a question settles which."""
         value = self.known(node)
         if isinstance(value, Tensor):
             raise Untraceable("it makes a Python number of a tensor")

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch.fx import Node, Proxy
 
@@ -21,6 +22,10 @@ class Untraceable(Exception):
     """A module's code does something that a graph cannot stand for; the text says what."""
 
 
+class FixesFloat32(Untraceable):
+    """It makes float32 of something: where all is in float32 that changes nothing."""
+
+
 def is_size(node: Node) -> bool:
     """Return true for a number, or a tuple of some, that is computed from a tensor's shape."""
     if node.op == "call_method":
@@ -31,6 +36,7 @@ def is_size(node: Node) -> bool:
         return node.args[1] in QUERY_ATTRIBUTES
     inputs = node.all_input_nodes
     arithmetic = node.target in vars(operator).values() or node.target in _ROUNDING
+    arithmetic = arithmetic or isinstance(node.target, np.ufunc)
     return arithmetic and bool(inputs) and all(map(is_size, inputs))
 
 
@@ -108,6 +114,12 @@ class Value(Proxy):
 
     def __round__(self, digits: int | None = None):
         return self._rounded(round, digits)
+
+    def __array_ufunc__(self, function, method: str, *values, **options):
+        """Numbers that code rounds with numpy."""
+        if method != "__call__" or options:
+            raise Untraceable(f"it calls numpy.{function.__name__}.{method}")
+        return self.tracer.create_proxy("call_function", function, values, {})
 
     def _rounded(self, function: Callable, *digits):
         return self.tracer.create_proxy("call_function", function, (self, *digits), {})

@@ -162,7 +162,10 @@ def test_the_memory_format_of_what_torch_computes_is_said():
         found = fusion.explain(fusion.accelerate(model.eval())).lines
         return [line for line in found if line.what == "channels_last"]
 
-    assert len(formats(Spectral())) == 1 and not formats(SPAN(12, training_form=True))
+    down = nn.Conv2d(16, 16, 4, 4)
+    network = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), down, nn.Conv2d(16, 3, 3, padding=1))
+    assert len(formats(network)) == 1 and not formats(Spectral())
+    assert not formats(SPAN(12, training_form=True))
 
 
 @built

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from lookalikes import Branching, PartlyBranching, Refolding, Swift, SwiftNet, plain
 from torch import nn
 
-from esr_kernels.fusion import reparam
+from esr_kernels.fusion import accelerate, explain, reparam
 from esr_kernels.fusion.copying import private_copy
 from esr_kernels.fusion.graph import execute
 from esr_kernels.fusion.normalise import normalise
@@ -20,7 +20,7 @@ def follow(module, channels=3):
     twin = private_copy(module.eval())
     probe = torch.rand(1, channels, 16, 17)
     traced = trace(twin, {}, probe)
-    return twin, traced, normalise(traced, twin, probe)
+    return twin, traced, normalise(traced, twin, probe, torch.float64)
 
 
 def check(module, channels=3):
@@ -129,6 +129,17 @@ def fixed_dtype(m, x):
 def test_code_that_a_graph_cannot_stand_for(function, reason):
     with pytest.raises(Untraceable, match=reason):
         follow(From(function, conv=plain(3, 3)))
+
+
+def test_a_cast_to_the_dtype_that_all_has_is_none():
+    for cast in (fixed_dtype, lambda m, x: m.conv(x).to(torch.float32).relu()):
+        model = accelerate(From(cast, conv=plain(3, 3)).eval())
+        assert explain(model).title.startswith("accelerated")
+        x = torch.rand(1, 3, 24, 31)
+        with torch.no_grad():
+            assert torch.allclose(model(x), cast(model, x), atol=1e-5)
+            assert "fixes the dtype" in explain(model.double()).title
+            assert model(x.double()).dtype == torch.float32
 
 
 def test_later_readers_of_an_overwritten_tensor_read_the_new_one():

@@ -29,9 +29,14 @@ def filters_of(in_torch: list[Node]) -> list[Node]:
 
 def gains_channels_last(in_torch: list[Node], filters: list[Node]) -> bool:
     """Return true if torch's nodes, with these weights of convolutions among them, are faster in
-    that format; not where something is written in place, to whom it may matter how that lies."""
+    that format; not where something is written in place, to whom it may matter how that lies, nor
+    beside Fourier transforms, which read planes."""
     reads_last = bool(filters) or any(map(_moves_channels_last, in_torch))
-    return reads_last and not any(n.meta.get("writes") for n in in_torch)
+    return reads_last and not any(n.meta.get("writes") or _transforms(n) for n in in_torch)
+
+
+def _transforms(node: Node) -> bool:
+    return getattr(node.target, "__name__", "").startswith("fft_")
 
 
 def _moves_channels_last(node: Node) -> bool:
@@ -68,5 +73,6 @@ def spent_inputs(node: Node, by_kernels: Collection[Node]) -> list[int]:
         one = op is not None and op.results == 1 and op.name != "channel_part"  # torch's is a view
         return len(n.users) == 1 and (n in by_kernels or one or n.target in _CONVOLUTIONS)
 
-    inputs = node.args[0] if node.args and isinstance(node.args[0], list | tuple) else []
+    op = called_op(node)
+    inputs = node.args[0] if op is not None and op.name == "elementwise" else []
     return [i for i, n in enumerate(inputs) if inputs.count(n) == 1 and is_own(n)]
