@@ -7,11 +7,12 @@ import importlib.util
 import os
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from any_cost import programs_anywhere
 from stand_ins import some_torchvision
 from tolerance import assert_as_good_as_torch
 
@@ -41,19 +42,13 @@ def reference_dir() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def programs_at_any_cost(request, monkeypatch) -> None:
-    """Programs on the CPU wherever a convolution can be in one: tests run the kernels on networks
-    that are too small to gain by them. Unless marked ``real_costs``."""
-    if importlib.util.find_spec("esr_kernels._C") is None:
-        return
-    if request.node.get_closest_marker("real_costs"):
-        return
-    from esr_kernels.backends.cpu import builder
-
-    def gain(parts, *_, **__) -> float:
-        return sum(builder.OP_SET.standalone(part.op, part.args) for part in parts)
-
-    monkeypatch.setattr(builder, "OP_SET", replace(builder.OP_SET, gain=gain))
+def programs_at_any_cost(request) -> Iterator[None]:
+    """Tests run the kernels on networks that are too small to gain by them. Unless marked
+    ``real_costs``."""
+    built = importlib.util.find_spec("esr_kernels._C") is not None
+    real = request.node.get_closest_marker("real_costs")
+    with programs_anywhere() if built and not real else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -227,7 +227,8 @@ def _bound(
         compiled = _bind(plan, module, fused, compute_dtype)
     plan.report = _report(fused, compiled, plan, compute_dtype)
     repays = plan.gains or traced.folded or (compiled and compiled.channels_last)
-    if dtype == compute_dtype and not repays:
+    asked = backends.choose(CONV_ACT, device, compute_dtype).backend != backends.REFERENCE
+    if asked and dtype == compute_dtype and not repays:
         plan.run = plan.graph = None  # torch does the same without us
     return plan
 

@@ -255,7 +255,7 @@ with torch.inference_mode():
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = map(int, run.stdout.split())
-    assert after == before > 2
+    assert before > 2 and after <= before  # one that is no longer needed may have ended
 
 
 def test_other_python_code_runs_meanwhile():
