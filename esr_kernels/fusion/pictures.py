@@ -54,7 +54,7 @@ def observed(
     """
     count = len(input_names(twin))
     size_of = _Largest(twin)
-    reasons = []
+    reasons: dict[Shapes, str] = {}
     for shapes in _candidates(twin, count, known):
         inputs = sample_pictures(shapes, dtype)
         harmless = shapes == known or (count == 1 and shapes[0][2:] == SIZES[0])
@@ -64,9 +64,10 @@ def observed(
                 raise Untraceable("it makes far larger tensors of it")
             return inputs, twin(*copied(inputs))
         except Exception as error:
-            reasons.append(f"{type(error).__name__}: {error}")
+            reasons[shapes] = f"{type(error).__name__}: {error}"
     # What it says to the largest picture of the likeliest kind has least to do with the size.
-    reason = reasons[min(len(SIZES), len(reasons)) - 1]
+    largest = tuple((n, c, *SIZES[-1]) for n, c, *_ in next(iter(reasons)))
+    reason = reasons[largest]
     raise Untraceable(f"it does not run on a test picture ({reason[:160]})")
 
 
